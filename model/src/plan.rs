@@ -1,0 +1,419 @@
+//! A plan: everything that an apply will do, in order, with nothing left to choose.
+//!
+//! The only way to a [`Plan`] is [`Plan::new`], which checks it, also when it is read back from a
+//! file. Its id is the digest of all of it, so a plan that was edited is another plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::address::{Address, TenantId};
+use crate::change::{AttributeChange, Reason};
+use crate::digest::Digest;
+use crate::phase::{Phase, StepNumber, Sweep, Tenancy};
+use crate::reading::Version;
+use crate::resource::{Recorded, Resource};
+use crate::schema::UndoClass;
+use crate::snapshot::{SnapshotId, Verb};
+use crate::value::Attributes;
+
+/// The place of an action in its plan, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ActionIndex(pub u32);
+
+impl ActionIndex {
+    /// As an index into [`Plan::actions`].
+    pub fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The verb of an action, with all the data that it needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "op")]
+pub enum Op {
+    /// Make it.
+    Create {
+        /// As it should be.
+        resource: Arc<Resource>,
+        /// Which life of the address this will be.
+        generation: u64,
+    },
+    /// Alter it.
+    Update {
+        /// As it was applied.
+        recorded: Arc<Recorded>,
+        /// As it should be.
+        resource: Arc<Resource>,
+        /// What differs: for people, and for providers that send differences.
+        changes: Vec<AttributeChange>,
+        /// The token that the object must still have; `None`: whatever it has.
+        expects: Option<Version>,
+    },
+    /// Take it away.
+    Delete {
+        /// As it was applied.
+        recorded: Arc<Recorded>,
+        /// The token that the object must still have; `None`: whatever it has.
+        expects: Option<Version>,
+    },
+    /// Look, and touch nothing.
+    Check {
+        /// What to look at.
+        resource: Arc<Resource>,
+    },
+}
+
+impl Op {
+    /// The resource that the operation is about, as desired or as recorded.
+    pub fn resource(&self) -> &Resource {
+        match self {
+            Self::Create { resource, .. }
+            | Self::Update { resource, .. }
+            | Self::Check { resource } => resource,
+            Self::Delete { recorded, .. } => &recorded.resource,
+        }
+    }
+
+    /// `create`, `update`, `delete` or `check`.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::Delete { .. } => "delete",
+            Self::Check { .. } => "check",
+        }
+    }
+}
+
+/// One provider call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// Its place in the plan.
+    pub index: ActionIndex,
+    /// What to do.
+    #[serde(flatten)]
+    pub op: Op,
+    /// Why, for people.
+    pub reason: Reason,
+    /// Whether it builds up or takes down.
+    pub sweep: Sweep,
+    /// The actions that must have succeeded before it, ascending, all before its own place.
+    pub waits_for: Vec<ActionIndex>,
+    /// What it costs to undo it.
+    pub undo: UndoClass,
+}
+
+impl Action {
+    /// The address that it acts on.
+    pub fn address(&self) -> &Address {
+        &self.op.resource().address
+    }
+
+    /// The phase that it is shown in.
+    pub fn phase(&self) -> Phase {
+        self.op.resource().phase
+    }
+
+    /// The steps that it reports.
+    pub fn steps(&self) -> &[StepNumber] {
+        &self.op.resource().steps
+    }
+}
+
+/// Actions that may run together, as far as their `waits_for` lets them: a maximal run of one
+/// sweep and one phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wave {
+    /// Building up or taking down.
+    pub sweep: Sweep,
+    /// The phase of all its actions.
+    pub phase: Phase,
+    /// Its actions, as a range of [`Plan::actions`].
+    pub actions: Range<usize>,
+}
+
+/// A change to the record alone: no provider is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "edit")]
+pub enum Edit {
+    /// What is applied stays; what we know beside it (dependencies, steps, protection) changes.
+    Rewrite {
+        /// As it is desired now.
+        resource: Arc<Resource>,
+    },
+    /// Take it out of the record and leave the object alone.
+    Forget {
+        /// Which one.
+        address: Address,
+    },
+    /// Call it something else.
+    Move {
+        /// The name in the record.
+        from: Address,
+        /// The name from now on.
+        to: Address,
+    },
+    /// Take over what the provider tells of it now.
+    Refresh {
+        /// Which one.
+        address: Address,
+        /// Its outputs now.
+        outputs: Attributes,
+        /// Its token now.
+        version: Version,
+    },
+}
+
+impl Edit {
+    /// The recorded address that it edits.
+    pub fn address(&self) -> &Address {
+        match self {
+            Self::Rewrite { resource } => &resource.address,
+            Self::Forget { address } | Self::Refresh { address, .. } => address,
+            Self::Move { from, .. } => from,
+        }
+    }
+}
+
+/// Something that a person should know of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Note {
+    /// What it is about, if one resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// In plain words.
+    pub text: String,
+}
+
+/// A plan before it is checked: what a planner fills in, and what a plan file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanDraft {
+    /// Whose plan.
+    pub tenant: TenantId,
+    /// The tenancy that is applied: it becomes the snapshot's.
+    pub tenancy: Tenancy,
+    /// To what end.
+    pub verb: Verb,
+    /// The head that it starts from; `None`: the tenant has no snapshot.
+    pub base: Option<SnapshotId>,
+    /// The digest of all that was compiled (spec, platform, blueprint, catalog, secrets).
+    pub inputs: Digest,
+    /// In order.
+    pub actions: Vec<Action>,
+    /// Done in one transaction before the first action.
+    pub edits: Vec<Edit>,
+    /// For people.
+    pub notes: Vec<Note>,
+    /// The tokens of all objects that were read for this plan and found: its read set.
+    pub reads: BTreeMap<Address, Version>,
+}
+
+/// Why a draft is not a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PlanError {
+    /// An action's index is not its place.
+    #[error("action {0:?} does not stand at its own place")]
+    Misplaced(ActionIndex),
+    /// An action waits for itself or a later one.
+    #[error("action {0:?} waits for {1:?}, which does not come before it")]
+    Order(ActionIndex, ActionIndex),
+    /// A phase comes back after another in the same sweep, or building comes after teardown.
+    #[error("action {0:?} belongs to an earlier wave")]
+    Wave(ActionIndex),
+    /// Something of another tenant.
+    #[error("{0} does not belong to the tenant of this plan")]
+    Foreign(Address),
+    /// An address is acted on twice, other than by the two halves of a replacement.
+    #[error("{0} is acted on twice")]
+    Repeated(Address),
+    /// The digest of the content is not the id that the plan bears.
+    #[error("the plan says that it is {claimed} but its content is {computed}")]
+    Edited {
+        /// The id in the file.
+        claimed: Digest,
+        /// The id of what the file holds.
+        computed: Digest,
+    },
+}
+
+/// A checked plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "PlanFile", into = "PlanFile")]
+pub struct Plan {
+    id: Digest,
+    draft: PlanDraft,
+    waves: Vec<Wave>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlanFile {
+    id: Digest,
+    #[serde(flatten)]
+    draft: PlanDraft,
+}
+
+impl TryFrom<PlanFile> for Plan {
+    type Error = PlanError;
+    fn try_from(file: PlanFile) -> Result<Self, PlanError> {
+        let plan = Self::new(file.draft)?;
+        if plan.id == file.id {
+            Ok(plan)
+        } else {
+            Err(PlanError::Edited {
+                claimed: file.id,
+                computed: plan.id,
+            })
+        }
+    }
+}
+
+impl From<Plan> for PlanFile {
+    fn from(plan: Plan) -> Self {
+        Self {
+            id: plan.id,
+            draft: plan.draft,
+        }
+    }
+}
+
+impl Plan {
+    /// Checks a draft.
+    ///
+    /// # Errors
+    /// The first fault in action order; see [`PlanError`].
+    pub fn new(draft: PlanDraft) -> Result<Self, PlanError> {
+        check_actions(&draft)?;
+        for edit in &draft.edits {
+            if edit.address().tenant != draft.tenant {
+                return Err(PlanError::Foreign(edit.address().clone()));
+            }
+        }
+        let waves = waves(&draft.actions)?;
+        let id = Digest::of("matih plan v1", &draft);
+        Ok(Self { id, draft, waves })
+    }
+
+    /// The digest of all of it.
+    pub fn id(&self) -> Digest {
+        self.id
+    }
+
+    /// Whose plan.
+    pub fn tenant(&self) -> &TenantId {
+        &self.draft.tenant
+    }
+
+    /// The tenancy that is applied.
+    pub fn tenancy(&self) -> Tenancy {
+        self.draft.tenancy
+    }
+
+    /// To what end.
+    pub fn verb(&self) -> &Verb {
+        &self.draft.verb
+    }
+
+    /// The head that it starts from.
+    pub fn base(&self) -> Option<SnapshotId> {
+        self.draft.base
+    }
+
+    /// The digest of all that was compiled for it.
+    pub fn inputs(&self) -> Digest {
+        self.draft.inputs
+    }
+
+    /// All actions in order.
+    pub fn actions(&self) -> &[Action] {
+        &self.draft.actions
+    }
+
+    /// One action.
+    pub fn action(&self, index: ActionIndex) -> Option<&Action> {
+        self.draft.actions.get(index.as_usize())
+    }
+
+    /// Changes to the record alone.
+    pub fn edits(&self) -> &[Edit] {
+        &self.draft.edits
+    }
+
+    /// What a person should know.
+    pub fn notes(&self) -> &[Note] {
+        &self.draft.notes
+    }
+
+    /// The tokens of the objects that were read.
+    pub fn reads(&self) -> &BTreeMap<Address, Version> {
+        &self.draft.reads
+    }
+
+    /// The waves in order.
+    pub fn waves(&self) -> &[Wave] {
+        &self.waves
+    }
+
+    /// Whether nothing is to be done: no action and no edit.
+    pub fn is_empty(&self) -> bool {
+        self.draft.actions.is_empty() && self.draft.edits.is_empty()
+    }
+}
+
+fn check_actions(draft: &PlanDraft) -> Result<(), PlanError> {
+    let mut seen: BTreeMap<&Address, &Action> = BTreeMap::new();
+    for (place, action) in draft.actions.iter().enumerate() {
+        if action.index.as_usize() != place {
+            return Err(PlanError::Misplaced(action.index));
+        }
+        if let Some(late) = action
+            .waits_for
+            .iter()
+            .find(|other| **other >= action.index)
+        {
+            return Err(PlanError::Order(action.index, *late));
+        }
+        let address = action.address();
+        if address.tenant != draft.tenant {
+            return Err(PlanError::Foreign(address.clone()));
+        }
+        if let Some(first) = seen.insert(address, action) {
+            let replacement = matches!(first.op, Op::Delete { .. })
+                && matches!(action.op, Op::Create { .. })
+                && action.waits_for.contains(&first.index);
+            if !replacement {
+                return Err(PlanError::Repeated(address.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn waves(actions: &[Action]) -> Result<Vec<Wave>, PlanError> {
+    let mut waves: Vec<Wave> = Vec::new();
+    for (place, action) in actions.iter().enumerate() {
+        match waves.last_mut() {
+            Some(wave) if (wave.sweep, wave.phase) == (action.sweep, action.phase()) => {
+                wave.actions.end = place + 1;
+            }
+            Some(wave) if wave.sweep > action.sweep => return Err(PlanError::Wave(action.index)),
+            _ => waves.push(Wave {
+                sweep: action.sweep,
+                phase: action.phase(),
+                actions: place..place + 1,
+            }),
+        }
+    }
+    Ok(waves)
+}
+
+impl Plan {
+    /// The addresses that this plan acts on, in order of address.
+    pub fn addresses(&self) -> BTreeSet<&Address> {
+        self.draft.actions.iter().map(Action::address).collect()
+    }
+}
