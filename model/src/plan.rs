@@ -222,8 +222,8 @@ pub enum PlanError {
     /// An action waits for itself or a later one.
     #[error("action {0:?} waits for {1:?}, which does not come before it")]
     Order(ActionIndex, ActionIndex),
-    /// A phase comes back after another in the same sweep, or building comes after teardown.
-    #[error("action {0:?} belongs to an earlier wave")]
+    /// Something is built up after the teardown has begun.
+    #[error("action {0:?} builds up after the teardown has begun")]
     Wave(ActionIndex),
     /// Something of another tenant.
     #[error("{0} does not belong to the tenant of this plan")]
@@ -358,6 +358,11 @@ impl Plan {
         &self.waves
     }
 
+    /// The addresses that this plan acts on, in order of address.
+    pub fn addresses(&self) -> BTreeSet<&Address> {
+        self.draft.actions.iter().map(Action::address).collect()
+    }
+
     /// Whether nothing is to be done: no action and no edit.
     pub fn is_empty(&self) -> bool {
         self.draft.actions.is_empty() && self.draft.edits.is_empty()
@@ -409,11 +414,4 @@ fn waves(actions: &[Action]) -> Result<Vec<Wave>, PlanError> {
         }
     }
     Ok(waves)
-}
-
-impl Plan {
-    /// The addresses that this plan acts on, in order of address.
-    pub fn addresses(&self) -> BTreeSet<&Address> {
-        self.draft.actions.iter().map(Action::address).collect()
-    }
 }
