@@ -10,6 +10,8 @@
 //! (what was last applied), [`change`] and [`plan`] (the way from one to the other), and
 //! [`provider`] (who carries it out).
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 pub mod address;
 pub mod change;
 pub mod digest;
