@@ -53,16 +53,11 @@ fn build(folder: &Path) {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
+    // With `--workspace` the dependencies have the features of `cargo test --workspace`, so most
+    // of them are there already.
     let built = cargo()
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "matih-cli",
-            "--bin",
-            "matih",
-        ])
+        .args(["build", "--quiet", "--locked", "--workspace"])
+        .args(["--bin", "matih"])
         .args(["--profile", profile])
         .status();
     match built {
