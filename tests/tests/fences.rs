@@ -97,10 +97,7 @@ const FENCES: &[(&str, Fence)] = &[
 /// Crates that one place only may name, and that place.
 const ONE_PLACE: &[(&str, &[&str])] = &[
     ("petgraph", &["planner/src/order.rs"]),
-    (
-        "rusqlite",
-        &["state/", "providers/src/simulated/", "tests/"],
-    ),
+    ("rusqlite", &["state/", "providers/src/simulated", "tests/"]),
     ("kube", &["providers/", "tests/"]),
     ("clap", &["cli/"]),
 ];
