@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::{fail, workspace_root};
 
-/// Names another `matih` to test, such as a release build.
+/// Names another `matih` to test, such as a release build, by its full path.
 const CHOSEN: &str = "MATIH_BIN";
 
 /// `cargo` in the workspace's root: the one that runs this test, where one does.
@@ -82,12 +82,16 @@ fn is_fresh(binary: &Path, list: &Path) -> bool {
 /// The files of a line of cargo's `TARGET: FILE FILE …`, where a space in a name is `\ `.
 fn inputs(list: &str) -> impl Iterator<Item = String> {
     let (_, files) = list.split_once(": ").unwrap_or_default();
-    let files = files.replace("\\ ", "\0");
-    files
-        .split_whitespace()
-        .map(|file| file.replace('\0', " "))
-        .collect::<Vec<_>>()
-        .into_iter()
+    let mut names = vec![String::new()];
+    for part in files.trim_end().split(' ') {
+        if let Some(name) = names.last_mut().filter(|name| name.ends_with('\\')) {
+            name.pop();
+            *name = format!("{name} {part}");
+        } else {
+            names.push(part.to_owned());
+        }
+    }
+    names.into_iter().skip(1)
 }
 
 #[cfg(test)]

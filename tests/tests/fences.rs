@@ -221,6 +221,18 @@ fn model_and_planner_are_pure() {
 }
 
 #[test]
+fn specs_reads_files_in_load_only() {
+    let files = Regex::new(r"\bstd::fs\b|\bfs::").unwrap();
+    let findings: Vec<String> = sources()
+        .iter()
+        .filter(|file| file.path.starts_with("specs/src/"))
+        .filter(|file| !file.path.starts_with("specs/src/load"))
+        .flat_map(|file| file.code_matching(&files))
+        .collect();
+    assert_none("specs reads a file outside of `load`:", &findings);
+}
+
+#[test]
 fn files_are_short_and_named_for_what_they_hold() {
     let mut findings = Vec::new();
     for file in sources() {
