@@ -7,11 +7,12 @@
 //!
 //! Read in this order: [`address`] (how a thing is named), [`value`] (what is set on it),
 //! [`schema`] (what a kind allows), [`resource`] and [`graph`] (what should be), [`snapshot`]
-//! (what was last applied), [`change`] and [`plan`] (the way from one to the other), and
+//! (what was last applied), [`change`], [`action`] and [`plan`] (the way from one to the other), and
 //! [`provider`] (who carries it out).
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod action;
 pub mod address;
 pub mod change;
 pub mod digest;
@@ -27,13 +28,14 @@ pub mod secret;
 pub mod snapshot;
 pub mod value;
 
+pub use action::{Action, ActionIndex, Edit, Op};
 pub use address::{Address, AddressError, Kind, Name, RemoteId, ResourceName, TenantId};
 pub use change::{AttributeChange, Change, ChangeKind, ChangeSet, Reason};
 pub use digest::Digest;
 pub use graph::{GraphError, ResourceGraph};
 pub use path::AttributePath;
 pub use phase::{Phase, StepNumber, Sweep, Tenancy};
-pub use plan::{Action, ActionIndex, Edit, Note, Op, Plan, PlanDraft, PlanError, Wave};
+pub use plan::{Note, Plan, PlanDraft, PlanError, Wave};
 pub use provider::{
     Abandoned, Applied, Call, CheckFinding, CheckReport, Crossing, ErrorKind, Found, Point,
     Provider, ProviderError, ProviderFuture, ReadRequest, Registry, RegistryError,
