@@ -1,0 +1,186 @@
+//! The same fleet under Terraform and under matih, in one run, as ratios.
+//!
+//! ```text
+//! cargo run --release -p matih-tests --example fleet              # 10 and 30 tenants
+//! cargo run --release -p matih-tests --example fleet -- 10 30 100 # these sizes
+//! cargo run --release -p matih-tests --example fleet -- --alone 100 300 1000
+//! ```
+//!
+//! Terraform gets 56 chained `terraform_data` a tenant, its built-in resource that does nothing:
+//! the price of the engine alone. matih gets whole PROFESSIONAL tenants on the simulated world
+//! without latency: more resources, each with real attributes. Times are whole processes by the
+//! wall clock, memory is the peak of the process (`VmHWM`). Without a `terraform` on the path, and
+//! with `--alone`, matih is measured alone.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use matih_tests::{matih_binary, workspace_root};
+
+/// What one process took.
+#[derive(Clone, Copy)]
+struct Cost {
+    wall: Duration,
+    peak_mib: u64,
+}
+
+/// One row of the table: what was done, and what it cost each of the two.
+struct Row {
+    what: &'static str,
+    matih: Cost,
+    terraform: Option<Cost>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let alone = arguments.iter().any(|argument| argument == "--alone");
+    arguments.retain(|argument| argument != "--alone");
+    let mut sizes = arguments
+        .iter()
+        .map(|size| size.parse())
+        .collect::<Result<Vec<u32>, _>>()?;
+    if sizes.is_empty() {
+        sizes = vec![10, 30];
+    }
+    let peer = !alone && Command::new("terraform").arg("version").output().is_ok();
+    if !peer {
+        println!("matih alone");
+    }
+    println!(
+        "{:>7}  {:<14} {:>22} {:>22} {:>8}",
+        "tenants", "", "matih", "terraform", "ratio"
+    );
+    for tenants in sizes {
+        for row in measure(tenants, peer)? {
+            print_row(tenants, &row);
+        }
+    }
+    Ok(())
+}
+
+fn print_row(tenants: u32, row: &Row) {
+    let cell = |cost: Cost| format!("{:.3} s {:>5} MiB", cost.wall.as_secs_f64(), cost.peak_mib);
+    let ratio = row.terraform.map_or_else(String::new, |peer| {
+        format!(
+            "{:.0}x",
+            peer.wall.as_secs_f64() / row.matih.wall.as_secs_f64()
+        )
+    });
+    let peer = row.terraform.map_or_else(|| "-".to_owned(), cell);
+    println!(
+        "{tenants:>7}  {:<14} {:>22} {peer:>22} {ratio:>8}",
+        row.what,
+        cell(row.matih)
+    );
+}
+
+fn measure(tenants: u32, peer: bool) -> Result<Vec<Row>, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let ours = folder.path().join("matih");
+    write_specs(&ours, tenants)?;
+    let matih = |arguments: &[&str]| run(&ours, matih_binary(), arguments);
+    let theirs = folder.path().join("terraform");
+    write_modules(&theirs, tenants)?;
+    let terraform = |arguments: &[&str]| -> Result<Option<Cost>, Box<dyn Error>> {
+        if peer {
+            run(&theirs, Path::new("terraform"), arguments).map(Some)
+        } else {
+            Ok(None)
+        }
+    };
+    terraform(&["init", "-input=false"])?;
+    let mut rows = Vec::new();
+    for (what, arguments) in [
+        ("plan", &["plan"][..]),
+        ("apply", &["apply", "-auto-approve"]),
+        ("no-op plan", &["plan"]),
+        ("no-op apply", &["apply", "-auto-approve"]),
+    ] {
+        let ours: Vec<&str> = arguments.iter().copied().chain(["tenants"]).collect();
+        let theirs: Vec<&str> = arguments.iter().copied().chain(["-input=false"]).collect();
+        rows.push(Row {
+            what,
+            matih: matih(&ours)?,
+            terraform: terraform(&theirs)?,
+        });
+    }
+    Ok(rows)
+}
+
+fn write_specs(folder: &Path, tenants: u32) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder.join("tenants"))?;
+    fs::write(
+        folder.join("matih.toml"),
+        "[providers.simulated]\nlatency = \"none\"\n",
+    )?;
+    let acme = fs::read_to_string(workspace_root().join("specs/examples/acme.toml"))?;
+    for number in 0..tenants {
+        let slug = format!("tenant{number:04}");
+        let spec = acme
+            .replace("slug = \"acme\"", &format!("slug = \"{slug}\""))
+            .replace("acme/", &format!("{slug}/"))
+            .replace("acme.example", &format!("{slug}.example"));
+        fs::write(folder.join("tenants").join(format!("{slug}.toml")), spec)?;
+    }
+    Ok(())
+}
+
+fn write_modules(folder: &Path, tenants: u32) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder)?;
+    let mut text = String::new();
+    for tenant in 0..tenants {
+        for step in 1..=56 {
+            writeln!(text, "resource \"terraform_data\" \"t{tenant}_s{step}\" {{")?;
+            writeln!(text, "  input = {{ tenant = {tenant}, step = {step} }}")?;
+            if step > 1 {
+                writeln!(
+                    text,
+                    "  depends_on = [terraform_data.t{tenant}_s{}]",
+                    step - 1
+                )?;
+            }
+            writeln!(text, "}}")?;
+        }
+    }
+    fs::write(folder.join("main.tf"), text)?;
+    Ok(())
+}
+
+/// Runs a process to its end and takes its time and its peak of memory.
+fn run(folder: &Path, program: &Path, arguments: &[&str]) -> Result<Cost, Box<dyn Error>> {
+    let began = Instant::now();
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()?;
+    let status_file = format!("/proc/{}/status", child.id());
+    let mut peak_mib = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        peak_mib = peak_mib.max(peak(&status_file));
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let wall = began.elapsed();
+    if !status.success() {
+        return Err(format!("{} {arguments:?}: {status}", program.display()).into());
+    }
+    Ok(Cost { wall, peak_mib })
+}
+
+/// The peak of resident memory so far, in MiB; 0 once the process is gone.
+fn peak(status_file: &str) -> u64 {
+    let text = fs::read_to_string(status_file).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB"))
+        .and_then(|kib| kib.trim().parse::<u64>().ok())
+        .map_or(0, |kib| kib / 1024)
+}
