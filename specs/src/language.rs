@@ -1,0 +1,217 @@
+//! The expressions and templates of a blueprint: minijinja, made strict.
+//!
+//! Promises that nothing is silently absent: to ask a table for a key that it does not have is an
+//! error wherever it stands, and text can be made of text, whole numbers and truth values only.
+//! Adds nothing to minijinja's grammar, and one filter to its library: `hash6`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use matih_model::{Attributes, Digest, OutputRef, ResourceName, SecretRef, SecretUse, TenantId, Text, Value};
+use minijinja::value::{Enumerator, Object, Value as Term, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Expression, Output, State, UndefinedBehavior};
+
+use crate::nearest::nearest;
+
+/// An expression that keeps the type of its result.
+pub(crate) type Formula = Expression<'static, 'static>;
+
+/// Grammar and filters. It holds no template, so expressions are compiled against it for good.
+static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut language = Environment::new();
+    language.set_debug(true);
+    language.set_undefined_behavior(UndefinedBehavior::Strict);
+    language.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    language.set_formatter(print);
+    language.add_filter("hash6", hash6);
+    language
+});
+
+/// Grammar and filters, to add templates to.
+pub(crate) fn language() -> Environment<'static> {
+    LANGUAGE.clone()
+}
+
+/// Compiles an expression.
+pub(crate) fn formula(source: &str) -> Result<Formula, Error> {
+    LANGUAGE.compile_expression_owned(source.to_owned())
+}
+
+/// Whether minijinja itself knows this name (`range`, `dict`).
+pub(crate) fn is_builtin(name: &str) -> bool {
+    LANGUAGE.globals().any(|(global, _)| global == name)
+}
+
+/// The first six hex digits of a digest: what makes a short name unique in the world.
+fn hash6(text: &str) -> String {
+    let mut digits = Digest::of_bytes("matih hash6 v1", text.as_bytes()).to_string();
+    digits.truncate(6);
+    digits
+}
+
+fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Term) -> Result<(), Error> {
+    let what = match value.kind() {
+        ValueKind::String | ValueKind::Number | ValueKind::Bool => {
+            return minijinja::escape_formatter(out, state, value);
+        }
+        ValueKind::Undefined => return Err(ErrorKind::UndefinedError.into()),
+        ValueKind::None => "a value that is not set",
+        ValueKind::Map => "a table",
+        _ => "a list",
+    };
+    Err(Error::new(ErrorKind::InvalidOperation, format!("{what} cannot be part of a text")))
+}
+
+/// What went wrong, in one line without minijinja's listing of the source.
+pub(crate) fn explain(error: &Error) -> String {
+    match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    }
+}
+
+/// A table that refuses to be asked for what it does not have.
+#[derive(Debug)]
+struct Table(BTreeMap<Arc<str>, Term>);
+
+impl Object for Table {
+    fn get_value(self: &Arc<Self>, key: &Term) -> Option<Term> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Term> {
+        Some(self.0.get(key).cloned().unwrap_or_else(|| {
+            let names = || self.0.keys().map(|name| &**name);
+            let hint = match nearest(key, names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there is {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            let detail = format!("`{key}` is not defined here; {hint}");
+            Term::from(Error::new(ErrorKind::UndefinedError, detail))
+        }))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|key| Term::from(Arc::clone(key))).collect())
+    }
+}
+
+/// A strict table of terms.
+pub(crate) fn table<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Term)>) -> Term {
+    Term::from_object(Table(entries.into_iter().map(|(key, term)| (key.into(), term)).collect()))
+}
+
+/// JSON as terms; its tables are strict.
+pub(crate) fn term(json: &serde_json::Value) -> Term {
+    use serde_json::Value as Json;
+    match json {
+        Json::Null => Term::from(()),
+        Json::Bool(truth) => Term::from(*truth),
+        Json::Number(number) => {
+            number.as_i64().map_or_else(|| Term::from(number.to_string()), Term::from)
+        }
+        Json::String(text) => Term::from(text.as_str()),
+        Json::Array(items) => items.iter().map(term).collect(),
+        Json::Object(entries) => {
+            table(entries.iter().map(|(key, value)| (key.as_str(), term(value))))
+        }
+    }
+}
+
+/// What a value needs to know to become a resource's: whose it is, and what its secrets are now.
+pub(crate) struct Scope<'a> {
+    /// Whose resources refer to each other.
+    pub(crate) tenant: &'a TenantId,
+    /// The keyed digest of a secret's value, if it can be read.
+    pub(crate) secret: &'a dyn Fn(&SecretRef) -> Option<Digest>,
+}
+
+impl Scope<'_> {
+    /// A result as a value; `None` where it is nothing, and its key is then left out.
+    pub(crate) fn value(&self, term: &Term) -> Result<Option<Value>, String> {
+        let fault = |error: Error| explain(&error);
+        Ok(Some(match term.kind() {
+            ValueKind::None => return Ok(None),
+            ValueKind::Undefined => return Err("a name here is not defined".to_owned()),
+            ValueKind::Bool => Value::Bool(term.is_true()),
+            ValueKind::Number if term.is_integer() => match term.as_i64() {
+                Some(number) => Value::Integer(number),
+                None => return Err(format!("`{term}` does not fit in 64 bits with a sign")),
+            },
+            ValueKind::Number => {
+                return Err(format!("`{term}` has a fraction; make it text, or divide with `//`"));
+            }
+            ValueKind::String => Value::String(term.to_str().unwrap_or_default()),
+            ValueKind::Map => {
+                let mut entries = Attributes::new();
+                for key in term.try_iter().map_err(fault)? {
+                    let Some(name) = key.as_str() else {
+                        return Err(format!("`{key}` cannot be a key; keys are text"));
+                    };
+                    if let Some(value) = self.value(&term.get_item(&key).map_err(fault)?)? {
+                        entries.insert(name, value);
+                    }
+                }
+                self.understood(entries)?
+            }
+            ValueKind::Seq | ValueKind::Iterable => {
+                let mut items = Vec::new();
+                for item in term.try_iter().map_err(fault)? {
+                    items.extend(self.value(&item)?);
+                }
+                Value::List(items)
+            }
+            kind => return Err(format!("a resource cannot hold a {kind}")),
+        }))
+    }
+
+    /// A table as it is, or the reference or secret that its `$` key makes of it.
+    pub(crate) fn understood(&self, mut entries: Attributes) -> Result<Value, String> {
+        let mut tags = entries.iter().map(|(key, _)| key.clone()).filter(|key| key.starts_with('$'));
+        let Some(tag) = tags.next() else { return Ok(Value::Map(entries)) };
+        let meant = entries.remove(&tag);
+        let value = match (&*tag, meant) {
+            ("$ref", Some(Value::String(name))) => {
+                let name: ResourceName =
+                    name.parse().map_err(|_| format!("`{name}` is not `kind/name`"))?;
+                match entries.remove("output") {
+                    Some(Value::String(output)) => {
+                        Value::Ref(OutputRef { address: name.of(self.tenant), output })
+                    }
+                    _ => return Err("`$ref` needs `output`, the name of an output".to_owned()),
+                }
+            }
+            ("$secret", Some(Value::Map(place))) => {
+                let reference = secret_ref(&place).ok_or(
+                    "`$secret` is one of { env = \"…\" }, { file = \"…\" } and { secret = \"…\" }",
+                )?;
+                let digest = (self.secret)(&reference);
+                Value::Secret(SecretUse { reference, digest })
+            }
+            ("$ref" | "$secret", _) => return Err(format!("`{tag}` has the wrong form")),
+            _ => return Err(format!("`{tag}` is not known; there are `$ref` and `$secret`")),
+        };
+        match entries.iter().next() {
+            None => Ok(value),
+            Some((key, _)) => Err(format!("`{key}` cannot stand beside `{tag}`")),
+        }
+    }
+}
+
+fn secret_ref(place: &Attributes) -> Option<SecretRef> {
+    let mut entries = place.iter();
+    match (entries.next()?, entries.next()) {
+        ((key, Value::String(name)), None) => match &**key {
+            "env" => Some(SecretRef::Env(name.to_string())),
+            "file" => Some(SecretRef::File(name.to_string())),
+            "secret" => Some(SecretRef::Store(name.to_string())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Keys of a table of the value language, shared.
+pub(crate) fn key(text: &str) -> Text {
+    text.into()
+}

@@ -1,0 +1,29 @@
+//! TOML in, resources out: what a person writes about a tenant, checked and expanded.
+//!
+//! Promises that a [`TenantSpec`] in hand is complete and obeys every rule, that all findings are
+//! told in one go with their places, and that nothing here touches the network, a clock or the
+//! state.
+
+pub mod diagnostic;
+mod duration;
+mod fields;
+mod findings;
+mod nearest;
+mod parse;
+pub mod platform;
+mod quantity;
+mod read;
+mod render;
+pub mod rule;
+pub mod rules;
+pub mod schema;
+pub mod words;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Source};
+pub use findings::Places;
+pub use parse::{Parsed, parse_tenant, parse_tenant_with};
+pub use platform::{ParsedPlatform, PlatformFile, SpecDefaults, parse_platform};
+pub use quantity::Quantity;
+pub use rule::{Rule, Severity};
+pub use schema::TenantSpec;
+pub use words::Word;
