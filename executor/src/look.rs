@@ -1,0 +1,83 @@
+//! What the world shows of an action whose reply never came: reading only, nothing is touched.
+
+use matih_model::{
+    Attributes, ErrorKind, Found, Observed, OwnerMark, Provider, ProviderError, ReadRequest,
+    Reading, RemoteId,
+};
+
+use crate::resolve::holds;
+
+/// What was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// The object is there and has all that was wanted.
+    AsWanted(Observed),
+    /// The object is there, and something of what was wanted is not on it.
+    Different(Observed),
+    /// The object is not there.
+    Absent,
+}
+
+impl Sight {
+    /// Compares what was found with what was wanted.
+    pub(crate) fn of(found: Option<Observed>, wanted: &Attributes) -> Self {
+        match found {
+            None => Self::Absent,
+            Some(observed) if holds(wanted, &observed.attributes) => Self::AsWanted(observed),
+            Some(observed) => Self::Different(observed),
+        }
+    }
+}
+
+/// Looks for an object: by the provider's name for it, or else by its owner mark, in this life
+/// of its address and no other.
+pub(crate) async fn look(
+    provider: &dyn Provider,
+    owner: &OwnerMark,
+    remote_id: Option<&RemoteId>,
+    wanted: &Attributes,
+) -> Result<Sight, ProviderError> {
+    let found = match remote_id {
+        Some(_) => {
+            let request = ReadRequest {
+                address: &owner.address,
+                remote_id,
+                attributes: wanted,
+                version: None,
+            };
+            present(provider.read(&[request]).await?)?
+        }
+        None => {
+            let marked = provider.list(&owner.installation, owner.tenant()).await?;
+            marked_with(marked, owner)
+        }
+    };
+    Ok(Sight::of(found, wanted))
+}
+
+/// The object that bears this mark, whichever run put it there.
+pub(crate) fn marked_with(marked: Vec<Found>, owner: &OwnerMark) -> Option<Observed> {
+    marked
+        .into_iter()
+        .find(|found| is_same(&found.owner, owner))
+        .map(|found| found.observed)
+}
+
+/// Whether two marks stand for one object. The run in a mark tells where it came from, no more.
+pub(crate) fn is_same(one: &OwnerMark, other: &OwnerMark) -> bool {
+    one.installation == other.installation
+        && one.address == other.address
+        && one.generation == other.generation
+}
+
+fn present(readings: Vec<Reading>) -> Result<Option<Observed>, ProviderError> {
+    match readings.into_iter().next() {
+        Some(Reading::Present(observed)) => Ok(Some(*observed)),
+        Some(Reading::Missing) => Ok(None),
+        Some(Reading::Unknown(why)) => Err(ProviderError::new(ErrorKind::Unavailable, why)),
+        Some(Reading::Unchanged) | None => Err(ProviderError::new(
+            ErrorKind::Unavailable,
+            "the provider did not answer the question whether the object is there",
+        )),
+    }
+}

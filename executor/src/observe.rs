@@ -1,0 +1,197 @@
+//! Reading what is there, for many tenants at once: grouped by provider, in chunks, side by side.
+//!
+//! Promises a reading for every recorded resource. What could not be read is
+//! [`Reading::Unknown`] with the reason, never missing and never unchanged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use matih_model::{
+    Address, ErrorKind, Found, Observation, Provider, ProviderError, ReadRequest, Reading,
+    Registry, RemoteId, Snapshot, TenantId,
+};
+
+/// How to go about reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObserveOptions {
+    /// At most this many questions in one call.
+    pub chunk: usize,
+    /// At most this many calls at once.
+    pub concurrency: usize,
+    /// The time that one try of a call may take.
+    pub timeout: Duration,
+}
+
+impl Default for ObserveOptions {
+    /// 1,000 questions a call, 8 calls at once, 60 seconds each.
+    fn default() -> Self {
+        Self {
+            chunk: 1000,
+            concurrency: 8,
+            timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Waits before the second and third try of a read.
+const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Reads everything that these heads record.
+///
+/// Each tenant of `heads` has an observation, with a reading for each of its recorded resources.
+pub async fn observe(
+    registry: &Registry,
+    heads: &[Arc<Snapshot>],
+    options: &ObserveOptions,
+) -> BTreeMap<TenantId, Observation> {
+    let mut observations: BTreeMap<TenantId, Observation> = heads
+        .iter()
+        .map(|head| (head.tenant().clone(), Observation::default()))
+        .collect();
+    let mut note = |address: &Address, reading: Reading| {
+        if let Some(observation) = observations.get_mut(&address.tenant) {
+            observation.readings.insert(address.clone(), reading);
+        }
+    };
+    let providers = registry.providers();
+    let mut requests: Vec<Vec<ReadRequest<'_>>> = vec![Vec::new(); providers.len()];
+    let mut place_of_kind = BTreeMap::new();
+    for (address, recorded) in heads.iter().flat_map(|head| head.resources()) {
+        let place = *place_of_kind.entry(&address.kind).or_insert_with(|| {
+            let provider = registry.provider(&address.kind)?;
+            providers.iter().position(|it| Arc::ptr_eq(it, provider))
+        });
+        match place {
+            Some(place) => requests[place].push(ReadRequest {
+                address,
+                remote_id: Some(&recorded.remote_id),
+                attributes: &recorded.resource.attributes,
+                version: recorded.version.as_ref(),
+            }),
+            None => {
+                let why = format!("no provider serves kind `{}`", address.kind);
+                note(address, Reading::Unknown(why));
+            }
+        }
+    }
+    let mut chunks = providers
+        .iter()
+        .zip(&requests)
+        .flat_map(|(provider, requests)| {
+            let chunks = requests.chunks(options.chunk.max(1));
+            chunks.map(move |chunk| (provider.as_ref(), chunk))
+        });
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < options.concurrency.max(1) {
+            let Some((provider, chunk)) = chunks.next() else {
+                break;
+            };
+            running.push(async move { (chunk, read(provider, chunk, options.timeout).await) });
+        }
+        let Some((chunk, readings)) = running.next().await else {
+            break;
+        };
+        for (request, reading) in chunk.iter().zip(readings) {
+            note(request.address, reading);
+        }
+    }
+    observations
+}
+
+/// As many readings as requests, whatever happens.
+async fn read(
+    provider: &dyn Provider,
+    requests: &[ReadRequest<'_>],
+    timeout: Duration,
+) -> Vec<Reading> {
+    let mut waits = WAITS.iter();
+    loop {
+        let error = match within(timeout, provider.read(requests)).await {
+            Ok(readings) if readings.len() == requests.len() => return readings,
+            Ok(readings) => ProviderError::new(
+                ErrorKind::Invalid,
+                format!(
+                    "provider `{}` gave {} answers to {} questions",
+                    provider.name(),
+                    readings.len(),
+                    requests.len()
+                ),
+            ),
+            Err(error) => error,
+        };
+        let asked = match error.kind {
+            ErrorKind::Throttled(after) => after.unwrap_or_default(),
+            ErrorKind::Unavailable | ErrorKind::Unknown => Duration::ZERO,
+            _ => Duration::MAX,
+        };
+        match waits.next() {
+            Some(wait) if asked <= timeout => tokio::time::sleep(asked.max(*wait)).await,
+            _ => return vec![Reading::Unknown(error.message); requests.len()],
+        }
+    }
+}
+
+/// Bounds a question; one that was not answered in time counts as unavailable.
+pub(crate) async fn within<T>(
+    timeout: Duration,
+    question: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    match tokio::time::timeout(timeout, question).await {
+        Ok(answer) => answer,
+        Err(_) => Err(ProviderError::new(
+            ErrorKind::Unavailable,
+            format!("no answer within {} s", timeout.as_secs()),
+        )),
+    }
+}
+
+/// Objects that bear a tenant's mark and stand in no record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unmanaged {
+    /// What was found, by address and generation.
+    pub found: Vec<Found>,
+    /// Providers that could not look, with why.
+    pub unknown: Vec<(String, String)>,
+}
+
+/// Looks for objects of this installation and tenant that the head does not record: what somebody
+/// took out of the record, or what state has lost.
+pub async fn unmanaged(
+    registry: &Registry,
+    installation: &str,
+    tenant: &TenantId,
+    head: Option<&Snapshot>,
+    timeout: Duration,
+) -> Unmanaged {
+    let recorded: BTreeSet<(&Address, u64, &RemoteId)> = head
+        .iter()
+        .flat_map(|head| head.resources())
+        .map(|(address, it)| (address, it.generation, &it.remote_id))
+        .collect();
+    let mut asked: FuturesUnordered<_> = registry
+        .providers()
+        .iter()
+        .map(|provider| async move {
+            let answer = within(timeout, provider.list(installation, tenant)).await;
+            (provider.name(), answer)
+        })
+        .collect();
+    let mut unmanaged = Unmanaged::default();
+    while let Some((name, answer)) = asked.next().await {
+        match answer {
+            Ok(found) => unmanaged.found.extend(found.into_iter().filter(|found| {
+                let (owner, remote_id) = (&found.owner, &found.observed.remote_id);
+                !recorded.contains(&(&owner.address, owner.generation, remote_id))
+            })),
+            Err(error) => unmanaged.unknown.push((name.to_owned(), error.message)),
+        }
+    }
+    unmanaged
+        .found
+        .sort_by(|one, other| one.owner.cmp(&other.owner));
+    unmanaged.unknown.sort();
+    unmanaged
+}
