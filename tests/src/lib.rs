@@ -6,11 +6,15 @@
 //! commands do; a scenario says that.
 
 mod binary;
+pub mod canary;
+pub mod crash;
 mod golden;
 mod normalise;
 mod sandbox;
 pub mod scenario;
+pub mod seed;
 pub mod source;
+pub mod world;
 
 pub use binary::{cargo, matih_binary};
 pub use golden::assert_golden;

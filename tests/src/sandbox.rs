@@ -43,6 +43,20 @@ impl Sandbox {
         }
     }
 
+    /// A sandbox of its own with the same files and the same variables.
+    ///
+    /// Nothing may be running in this one: a file that changes meanwhile is copied torn.
+    #[must_use]
+    #[track_caller]
+    pub fn fork(&self) -> Self {
+        let mut fork = Self::new();
+        fork.environment.clone_from(&self.environment);
+        if let Err(error) = copy_folder(self.folder(), fork.folder()) {
+            fail(&format!("a copy of {}: {error}", self.folder().display()));
+        }
+        fork
+    }
+
     /// Sets a variable for every later run in this sandbox.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.environment.retain(|(known, _)| known != name);
@@ -135,6 +149,20 @@ impl Default for Sandbox {
     }
 }
 
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 fn finish(mut command: Command, input: &str) -> std::io::Result<Output> {
     let mut child = command.stdin(Stdio::piped()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
@@ -200,6 +228,18 @@ mod tests {
         assert!(output.stderr.contains("MATIH_PROBE=set\n"), "{output}");
         assert!(output.stderr.contains("NO_COLOR=1\n"), "{output}");
         assert!(!output.stderr.contains("CARGO"), "{output}");
+    }
+
+    #[test]
+    fn a_fork_has_the_same_files_and_goes_its_own_way() {
+        let sandbox = Sandbox::new();
+        sandbox.write("a/b.toml", "1");
+        let fork = sandbox.fork();
+        fork.write("a/b.toml", "2");
+        assert_eq!(
+            (sandbox.read("a/b.toml"), fork.read("a/b.toml")),
+            ("1".into(), "2".into())
+        );
     }
 
     #[test]
