@@ -141,8 +141,8 @@ pub struct KindSchema {
     /// Exceptions, the first that holds wins.
     #[serde(default)]
     pub undo_rules: Vec<UndoRule>,
-    /// A failure to make it is told and fails nothing: not the run, nor what waits for it
-    /// (domain.md section 3.4, step 55, the mail of welcome).
+    /// A failure to make it is told as a warning and does not fail the run (domain.md section
+    /// 3.4, step 55, the mail of welcome). What waits for it waits for the next run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub best_effort: bool,
     /// Attributes that may be set.
