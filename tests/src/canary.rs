@@ -19,10 +19,15 @@ impl Canary {
     /// A new value for this place: 200 bits of entropy, and characters that every coding changes.
     #[must_use]
     pub fn new(name: &str, seed: &mut Seed) -> Self {
-        let value = format!("{}+/\"{}", seed.word(17), seed.word(17));
+        Self::of(name, &format!("{}+/\"{}", seed.word(17), seed.word(17)))
+    }
+
+    /// A secret that was made elsewhere and may not be seen either.
+    #[must_use]
+    pub fn of(name: &str, value: &str) -> Self {
         Self {
             name: name.to_owned(),
-            value,
+            value: value.to_owned(),
         }
     }
 

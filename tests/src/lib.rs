@@ -5,11 +5,13 @@
 //! output, in a clean environment, never the machine's own settings. It refuses to know what the
 //! commands do; a scenario says that.
 
+pub mod acme;
 mod binary;
 pub mod canary;
 pub mod crash;
 mod golden;
 mod normalise;
+mod running;
 mod sandbox;
 pub mod scenario;
 pub mod seed;
@@ -19,6 +21,7 @@ pub mod world;
 pub use binary::{cargo, matih_binary};
 pub use golden::assert_golden;
 pub use normalise::normalise;
+pub use running::Running;
 pub use sandbox::{Output, Sandbox};
 
 use std::path::Path;
