@@ -218,6 +218,12 @@ impl Diagnostics {
             .for_each(|diagnostic| self.push(diagnostic));
     }
 
+    /// Puts another text in place of that of the same file; places must still hold.
+    pub(crate) fn replace_source(&mut self, source: Source) {
+        self.sources.retain(|other| other.name != source.name);
+        self.sources.push(source);
+    }
+
     /// The findings in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.items.iter()

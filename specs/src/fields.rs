@@ -46,7 +46,8 @@ pub(crate) fn ranged<T: TryFrom<i64>>(node: Node<'_, '_>, low: i64, high: i64) -
         return Some(number);
     }
     let message = format!("`{}` must be {low} to {high}, and is {written}", node.path);
-    node.refuse(Diagnostic::new(NUMBER_RANGE, message))
+    let hint = format!("write a whole number from {low} to {high}");
+    node.refuse(Diagnostic::new(NUMBER_RANGE, message).hint(hint))
 }
 
 impl Field for u32 {
@@ -159,19 +160,18 @@ impl Field for Quantity {
 
 impl Field for Secret {
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        let entries = match node.value {
-            DeValue::Table(entries) => entries,
-            DeValue::String(_) => {
-                let diagnostic = secret::literal(&node.path);
-                return node.refuse(diagnostic);
-            }
-            _ => return node.wrong_type("a reference to a secret"),
+        let judged = match node.value {
+            DeValue::Table(entries) => match secret_ref(entries) {
+                Some(reference) => secret::check(&node.path, reference),
+                None => Err(secret::not_a_reference(&node.path)),
+            },
+            _ => Err(secret::literal(&node.path)),
         };
-        match secret_ref(entries).map(|reference| secret::check(&node.path, reference)) {
-            Some(Ok(reference)) => Some(Secret(reference)),
-            Some(Err(diagnostic)) => node.refuse(diagnostic),
-            None => {
-                let diagnostic = secret::not_a_reference(&node.path);
+        match judged {
+            Ok(reference) => Some(Secret(reference)),
+            Err(diagnostic) => {
+                // Whatever stands here may be a secret, so no report may quote the line.
+                node.findings.mask(&node.path);
                 node.refuse(diagnostic)
             }
         }

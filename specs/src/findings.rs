@@ -37,6 +37,7 @@ pub(crate) struct Findings {
     places: Places,
     diagnostics: Diagnostics,
     unsound: BTreeSet<String>,
+    masked: Vec<Range<usize>>,
 }
 
 impl Findings {
@@ -49,12 +50,23 @@ impl Findings {
                 spans: BTreeMap::new(),
             },
             unsound: BTreeSet::new(),
+            masked: Vec::new(),
         }
     }
 
     /// Remembers where a value stands.
     pub(crate) fn locate(&mut self, path: &str, span: Range<usize>) {
         self.places.spans.insert(path.to_owned(), span);
+    }
+
+    /// Takes what stands at a path out of every text that is shown: it may be a secret.
+    pub(crate) fn mask(&mut self, path: &str) {
+        self.masked.extend(self.places.spans.get(path).cloned());
+    }
+
+    /// The same for a byte range.
+    pub(crate) fn mask_at(&mut self, span: Range<usize>) {
+        self.masked.push(span);
     }
 
     pub(crate) fn place(&self, path: &str) -> Place {
@@ -102,9 +114,27 @@ impl Findings {
         self.diagnostics.count(Severity::Error) > 0
     }
 
-    pub(crate) fn into_parts(self) -> (Diagnostics, Places) {
+    pub(crate) fn into_parts(mut self) -> (Diagnostics, Places) {
+        if !self.masked.is_empty() {
+            self.places.source.text = masked(&self.places.source.text, &self.masked).into();
+            self.diagnostics.replace_source(self.places.source.clone());
+        }
         (self.diagnostics, self.places)
     }
+}
+
+/// The text with a `*` for each byte of the spans, so that every place stays where it is.
+fn masked(text: &str, spans: &[Range<usize>]) -> String {
+    let hidden = |at: usize| spans.iter().any(|span| span.contains(&at));
+    let mut shown = String::with_capacity(text.len());
+    for (at, character) in text.char_indices() {
+        if hidden(at) && character != '\n' {
+            shown.extend(std::iter::repeat_n('*', character.len_utf8()));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 /// The path itself, then each table around it, from the inside out.

@@ -2,12 +2,15 @@
 //!
 //! Promises that a [`TenantSpec`] in hand is complete and obeys every rule, that all findings are
 //! told in one go with their places, and that nothing here touches the network, a clock or the
-//! state.
+//! state. The only I/O is in [`load`].
 
 pub mod diagnostic;
 mod duration;
 mod fields;
 mod findings;
+mod format;
+mod json_schema;
+pub mod load;
 mod nearest;
 mod parse;
 pub mod platform;
@@ -21,6 +24,8 @@ pub mod words;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Source};
 pub use findings::Places;
+pub use format::format;
+pub use json_schema::{platform_schema, tenant_schema};
 pub use parse::{Parsed, parse_tenant, parse_tenant_with};
 pub use platform::{ParsedPlatform, PlatformFile, SpecDefaults, parse_platform};
 pub use quantity::Quantity;

@@ -64,18 +64,14 @@ impl Node<'_, '_> {
         let message = format!("`{}` must be {expected}, and is {found}", self.path);
         let hint = match self.value {
             DeValue::String(text) if text.parse::<i64>().is_ok() || is_truth(text) => {
-                Some("leave out the quotes")
+                "leave out the quotes"
             }
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
-                (expected == "text").then_some("put the value in quotes")
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) if expected == "text" => {
+                "put the value in quotes"
             }
-            _ => None,
+            _ => "`matih schema` tells the form of each key",
         };
-        let diagnostic = Diagnostic::new(WRONG_TYPE, message);
-        self.refuse(Diagnostic {
-            hint: hint.map(str::to_owned),
-            ..diagnostic
-        })
+        self.refuse(Diagnostic::new(WRONG_TYPE, message).hint(hint))
     }
 }
 
@@ -98,6 +94,9 @@ pub(crate) fn read_file<T>(
     read: impl FnOnce(&mut Table<'_, '_>) -> T,
 ) -> Option<T> {
     let (root, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        mask_secrets(findings, text);
+    }
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         findings.report_at(span, Diagnostic::new(SYNTAX, error.message()));
@@ -105,6 +104,28 @@ pub(crate) fn read_file<T>(
     errors
         .is_empty()
         .then(|| read_table(findings, String::new(), Some(root.get_ref()), read))
+}
+
+/// Whether a key by its name may hold a secret.
+fn names_a_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["pass", "pwd", "secret", "token", "key"]
+        .iter()
+        .any(|word| key.contains(word))
+}
+
+/// Masks what may be secrets in a text that is not TOML.
+fn mask_secrets(findings: &mut Findings, text: &str) {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some((key, value)) = line.split_once('=')
+            && names_a_secret(key)
+            && !value.trim_start().starts_with('{')
+        {
+            findings.mask_at(start + key.len() + 1..start + line.trim_end().len());
+        }
+        start += line.len();
+    }
 }
 
 /// Reads one table and refuses the keys that `read` did not ask for; a table that is not there
@@ -298,10 +319,13 @@ impl<'f, 'r> Table<'f, 'r> {
     }
 
     fn finish(self) {
-        for (key, _) in self.entries.into_iter().flatten() {
+        for (key, value) in self.entries.into_iter().flatten() {
             let name: &str = key.get_ref();
             if self.known.contains(&name) {
                 continue;
+            }
+            if names_a_secret(name) && !matches!(value.get_ref(), DeValue::Table(_)) {
+                self.findings.mask_at(value.span());
             }
             let hint = match nearest(name, self.known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),

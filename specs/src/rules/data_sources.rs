@@ -65,7 +65,9 @@ pub(crate) fn check(sources: &[DataSource], f: &mut Findings) {
         if let Some(first) = names.insert(&source.name, format!("{path}.name")) {
             let message = format!("`{}` is the name of two data sources", source.name);
             let label = f.place(&first);
-            let diagnostic = Diagnostic::new(NAME_DUPLICATE, message).label(label, "the other one");
+            let diagnostic = Diagnostic::new(NAME_DUPLICATE, message)
+                .label(label, "the other one")
+                .hint("give one of them another name");
             f.report(&format!("{path}.name"), diagnostic);
         }
         let target = (
@@ -77,7 +79,9 @@ pub(crate) fn check(sources: &[DataSource], f: &mut Findings) {
         if let Some(first) = targets.insert(target, path.clone()) {
             let label = f.place(&first);
             let message = "two data sources lead to the same database";
-            let diagnostic = Diagnostic::new(SAME_TARGET, message).label(label, "the other one");
+            let diagnostic = Diagnostic::new(SAME_TARGET, message)
+                .label(label, "the other one")
+                .hint("one of them is enough");
             f.report(&path, diagnostic);
         }
         if f.is_sound(&format!("{path}.type")) {
@@ -153,7 +157,12 @@ fn database(path: &str, source: &DataSource, f: &mut Findings) {
         None => {
             let message = format!("data source `{}` does not say its {what}", source.name);
             let diagnostic = Diagnostic::new(DATABASE_MISSING, message);
-            f.report(&at, diagnostic.hint(format!("add `database = \"{what}\"`")));
+            f.report(
+                &at,
+                diagnostic.hint(format!(
+                    "write the name of the {what} as `database = \"…\"`"
+                )),
+            );
         }
         Some(bucket) if source.source_type == DataSourceType::S3 => {
             let parts_good = bucket.split('.').all(forms::is_label);
@@ -185,7 +194,8 @@ fn login(path: &str, source: &DataSource, f: &mut Findings) {
                 "data source `{}` has one of `username` and `password`, and needs both or neither",
                 source.name
             );
-            f.report(path, Diagnostic::new(LOGIN_HALF, message));
+            let hint = "add the other one";
+            f.report(path, Diagnostic::new(LOGIN_HALF, message).hint(hint));
         }
         _ => {}
     }
@@ -197,10 +207,8 @@ fn tls(path: &str, source: &DataSource, f: &mut Findings) {
         return;
     }
     if source.source_type == DataSourceType::Snowflake {
-        f.report(
-            &at,
-            Diagnostic::new(SNOWFLAKE_SSL, "Snowflake cannot be reached without TLS"),
-        );
+        let diagnostic = Diagnostic::new(SNOWFLAKE_SSL, "Snowflake cannot be reached without TLS");
+        f.report(&at, diagnostic.hint("leave `ssl` out: it is on by default"));
     } else {
         let message = format!(
             "data source `{}` sends password and data in the clear",

@@ -57,13 +57,21 @@ rules! {
 
 /// Reads a kind.
 pub(crate) fn kind(text: &str) -> Result<Kind, Diagnostic> {
-    let hint = "write it as `matih kinds` lists them, such as `kubernetes.manifest`";
-    Kind::new(text).map_err(|error| Diagnostic::new(KIND_FORM, error.to_string()).hint(hint))
+    let hint = "write `family.noun` in lower case, such as `kubernetes.manifest`";
+    let refused = |_| Diagnostic::new(KIND_FORM, format!("`{text}` cannot be a kind")).hint(hint);
+    Kind::new(text).map_err(refused)
 }
 
 /// Reads a name.
 pub(crate) fn name(text: &str) -> Result<Name, Diagnostic> {
-    Name::new(text).map_err(|error| Diagnostic::new(NAME_FORM, error.to_string()))
+    let refused = |_| {
+        Diagnostic::new(
+            NAME_FORM,
+            format!("`{text}` cannot be the name of a resource"),
+        )
+        .hint("use 1 to 100 lower-case letters, digits, `.`, `_` and `-`")
+    };
+    Name::new(text).map_err(refused)
 }
 
 /// Reads `kind/name`.
@@ -77,8 +85,10 @@ pub(crate) fn resource_name(text: &str) -> Result<ResourceName, Diagnostic> {
 
 /// Reads a path of attributes.
 pub(crate) fn attribute_path(text: &str) -> Result<AttributePath, Diagnostic> {
-    let refused =
-        |error: matih_model::path::PathError| Diagnostic::new(IGNORE_PATH, error.to_string());
+    let refused = |_: matih_model::path::PathError| {
+        Diagnostic::new(IGNORE_PATH, format!("`{text}` is not a path of attributes"))
+            .hint("write `a.b.c`, `a.*.c` or `a[key.with.dots]`")
+    };
     text.parse().map_err(refused)
 }
 
@@ -123,7 +133,7 @@ fn resources(resources: &[ExtraResource], f: &mut Findings) {
     let names = resources.iter().enumerate();
     let names = names.map(|(i, r)| (r.resource_name(), format!("resource[{i}].name")));
     duplicates(names, f, |name| {
-        Diagnostic::new(DUPLICATE, format!("`{name}` is declared twice"))
+        Diagnostic::new(DUPLICATE, format!("`{name}` is declared twice")).hint("rename one of them")
     });
     for (index, resource) in resources.iter().enumerate() {
         let own = resource.resource_name();
@@ -135,14 +145,14 @@ fn resources(resources: &[ExtraResource], f: &mut Findings) {
         {
             let path = format!("resource[{index}].depends_on[{at}]");
             let diagnostic = Diagnostic::new(DEPENDS_ON_SELF, format!("`{own}` waits for itself"));
-            f.report(&path, diagnostic);
+            f.report(&path, diagnostic.hint("take it out of `depends_on`"));
         }
     }
 }
-
 fn moves(moves: &[Moved], f: &mut Findings) {
     let twice = |name: &&ResourceName| {
         Diagnostic::new(MOVED_DUPLICATE, format!("`{name}` is in two moves"))
+            .hint("keep one of them")
     };
     let froms = moves
         .iter()
@@ -159,7 +169,10 @@ fn moves(moves: &[Moved], f: &mut Findings) {
         let path = format!("moved[{index}].to");
         if moved.from == moved.to {
             let message = format!("`{}` is moved to itself", moved.to);
-            f.report(&path, Diagnostic::new(MOVED_SAME, message));
+            f.report(
+                &path,
+                Diagnostic::new(MOVED_SAME, message).hint("take the move out"),
+            );
         } else if moved.from.kind != moved.to.kind {
             let message = format!(
                 "a move cannot make a {} of a {}",
@@ -179,7 +192,7 @@ fn removals(removed: &[Removed], f: &mut Findings) {
     let names = removed.iter().enumerate();
     let names = names.map(|(i, r)| (&r.address, format!("removed[{i}].address")));
     duplicates(names, f, |name| {
-        Diagnostic::new(REMOVED_DUPLICATE, format!("`{name}` is removed twice"))
+        Diagnostic::new(REMOVED_DUPLICATE, format!("`{name}` is removed twice")).hint("keep one")
     });
 }
 
@@ -191,6 +204,7 @@ fn lifecycle(rules: &[LifecycleRule], f: &mut Findings) {
             LIFECYCLE_DUPLICATE,
             format!("`{address}` has two lifecycle rules"),
         )
+        .hint("make one of the two")
     });
     for (index, rule) in rules.iter().enumerate() {
         let path = format!("lifecycle[{index}]");
@@ -241,11 +255,10 @@ fn conflicts(spec: &TenantSpec, f: &mut Findings) {
         let path = format!("removed[{index}].address");
         let name = &removed.address;
         if let Some(place) = declared.get(name) {
-            let diagnostic = Diagnostic::new(
-                REMOVED_DECLARED,
-                format!("`{name}` is removed and still declared"),
-            )
-            .label(f.place(place), "declared here");
+            let message = format!("`{name}` is removed and still declared");
+            let diagnostic = Diagnostic::new(REMOVED_DECLARED, message)
+                .label(f.place(place), "declared here")
+                .hint("take the `[[resource]]` or the `[[removed]]` out");
             f.report(&path, diagnostic);
         }
         if spec
@@ -254,7 +267,10 @@ fn conflicts(spec: &TenantSpec, f: &mut Findings) {
             .any(|moved| moved.from == *name || moved.to == *name)
         {
             let message = format!("`{name}` is both moved and removed");
-            f.report(&path, Diagnostic::new(REMOVED_MOVED, message));
+            f.report(
+                &path,
+                Diagnostic::new(REMOVED_MOVED, message).hint("remove the old address only"),
+            );
         }
         let guarded = spec
             .lifecycle

@@ -250,10 +250,10 @@ fn aws_credentials(aws: &AwsCredentials, f: &mut Findings) {
         );
         let path = "infrastructure.credentials.account_id";
         let other = f.place("infrastructure.credentials.role_arn");
-        f.report(
-            path,
-            Diagnostic::new(ACCOUNT_MISMATCH, message).label(other, "the role"),
-        );
+        let diagnostic = Diagnostic::new(ACCOUNT_MISMATCH, message)
+            .label(other, "the role")
+            .hint("write the account that the role is of");
+        f.report(path, diagnostic);
     }
 }
 

@@ -23,7 +23,7 @@ rules! {
     /// A lease under 10 seconds would be lost to a slow disk, one above an hour would outlive a
     /// crash for too long.
     LEASE = "MTH-1705" "platform.apply.lease" Error;
-    /// A path is not empty.
+    /// A path names a file or a folder; an empty one names nothing.
     PATH = "MTH-1706" "platform.path" Error;
     /// DNS records lead to the ingress, so DNS needs it.
     DNS_WITHOUT_INGRESS = "MTH-1707" "platform.features.dns" Error;
@@ -142,7 +142,7 @@ fn targets(file: &PlatformFile, f: &mut Findings) {
             && !provider.contains(|c: char| c.is_ascii_uppercase());
         if !good {
             let message = format!("`{provider}` cannot be the name of a provider");
-            let hint = "`matih providers` lists those that there are";
+            let hint = "use lower-case letters, digits and `_`, first a letter";
             f.report(
                 &format!("{path}.provider"),
                 Diagnostic::new(TARGET_PROVIDER, message).hint(hint),

@@ -63,7 +63,10 @@ pub(crate) fn check(spec: &TenantSpec, f: &mut Findings) {
             let label = f.place(&format!("quota.{requests}"));
             let diagnostic =
                 Diagnostic::new(LIMIT_BELOW_REQUEST, message).label(label, "the request");
-            f.report(limits, diagnostic);
+            f.report(
+                limits,
+                diagnostic.hint("raise the limit, or lower the request"),
+            );
         }
     }
     amounts(quota, f);
@@ -89,9 +92,10 @@ fn amounts(quota: &Quota, f: &mut Findings) {
     for (key, amount, least, shown) in needs {
         if let Some(amount) = amount.as_ref().filter(|amount| amount.millis() < least) {
             let message = format!("{amount} does not hold the services, which need {shown}");
+            let hint = "raise it, or leave it out for the default of the tier";
             f.report(
                 &format!("quota.{key}"),
-                Diagnostic::new(BELOW_SERVICES, message),
+                Diagnostic::new(BELOW_SERVICES, message).hint(hint),
             );
         }
     }
@@ -126,10 +130,11 @@ fn counts(quota: &Quota, f: &mut Findings) {
     ];
     for (key, count, least, what) in needs {
         if let Some(count) = count.filter(|count| *count < least) {
-            let message = format!("{count} is not enough for {what}: it must be at least {least}");
+            let message = format!("{count} is not enough for {what}");
+            let diagnostic = Diagnostic::new(COUNT_BELOW_SERVICES, message);
             f.report(
                 &format!("quota.{key}"),
-                Diagnostic::new(COUNT_BELOW_SERVICES, message),
+                diagnostic.hint(format!("write at least {least}")),
             );
         }
     }

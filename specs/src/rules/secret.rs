@@ -37,11 +37,11 @@ pub(crate) fn not_a_reference(path: &str) -> Diagnostic {
     Diagnostic::new(REFERENCE, message).hint(FORMS)
 }
 
-/// Judges the name in a reference.
+/// Judges the name in a reference. Never quotes it: it may be the secret itself, misplaced.
 pub(crate) fn check(path: &str, reference: SecretRef) -> Result<SecretRef, Diagnostic> {
     match &reference {
         SecretRef::Env(name) if !is_variable(name) => {
-            let message = format!("`{path}`: `{name}` cannot be an environment variable");
+            let message = format!("`{path}` does not name an environment variable");
             Err(Diagnostic::new(ENV_NAME, message)
                 .hint("use letters, digits and `_`, first no digit"))
         }
@@ -51,7 +51,7 @@ pub(crate) fn check(path: &str, reference: SecretRef) -> Result<SecretRef, Diagn
                 .hint("write the path of a file that holds the secret and no more"))
         }
         SecretRef::Store(name) if !is_store_name(name) => {
-            let message = format!("`{path}`: `{name}` is not a name in the secret store");
+            let message = format!("`{path}` does not name a secret of the store");
             Err(Diagnostic::new(STORE_NAME, message).hint("write `store/name` in lower case"))
         }
         _ => Ok(reference),

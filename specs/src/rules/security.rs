@@ -112,23 +112,28 @@ fn identity_providers(spec: &TenantSpec, f: &mut Findings) {
         }
         if oidc.client_id.trim().is_empty() || oidc.client_id.chars().any(char::is_control) {
             let diagnostic = Diagnostic::new(OIDC_CLIENT, "the client id is empty or not text");
-            f.report("security.oidc.client_id", diagnostic);
+            f.report(
+                "security.oidc.client_id",
+                diagnostic.hint("write the id that the provider gave"),
+            );
         }
     }
     if let Some(saml) = &spec.security.saml {
         if !forms::is_https_url(&saml.metadata_url) {
             let message = format!("`{}` is not an https address", saml.metadata_url);
+            let diagnostic = Diagnostic::new(SAML_METADATA, message);
             f.report(
                 "security.saml.metadata_url",
-                Diagnostic::new(SAML_METADATA, message),
+                diagnostic.hint("write `https://HOST/PATH`"),
             );
         }
         let length = saml.entity_id.chars().count();
         if !(1..=1024).contains(&length) || saml.entity_id.contains(char::is_whitespace) {
             let message = "an entity id has 1 to 1024 characters and no blanks";
+            let hint = "copy `entityID` from the metadata";
             f.report(
                 "security.saml.entity_id",
-                Diagnostic::new(SAML_ENTITY, message),
+                Diagnostic::new(SAML_ENTITY, message).hint(hint),
             );
         }
     }
@@ -257,7 +262,9 @@ fn network(network: &Network, f: &mut Findings) {
                     format!("networks {cidr} and {other} lie one in the other"),
                 )
             };
-            let diagnostic = Diagnostic::new(rule, message).label(f.place(first), "the other one");
+            let diagnostic = Diagnostic::new(rule, message)
+                .label(f.place(first), "the other one")
+                .hint("keep the wider of the two");
             f.report(&path, diagnostic);
         }
         seen.insert(cidr, path);
@@ -302,10 +309,9 @@ fn compliance(spec: &TenantSpec, f: &mut Findings) {
             f.report(&at, Diagnostic::new(COMPLIANCE_TIER, message).hint(hint));
         }
         if packs.iter().take(index).any(|other| other == pack) {
-            f.report(
-                &at,
-                Diagnostic::new(COMPLIANCE_DUPLICATE, format!("{pack} is named twice")),
-            );
+            let diagnostic =
+                Diagnostic::new(COMPLIANCE_DUPLICATE, format!("{pack} is named twice"));
+            f.report(&at, diagnostic.hint("name it once"));
         }
     }
     let home = &spec.infrastructure;
@@ -322,7 +328,8 @@ fn compliance(spec: &TenantSpec, f: &mut Findings) {
         f.report(path, Diagnostic::new(GDPR_REGION, message).hint(hint));
     }
     let days = spec.security.retention_days;
-    if packs.contains(&Compliance::Hipaa) && days < 2190 {
+    let hipaa = packs.contains(&Compliance::Hipaa) && tier == Tier::Enterprise;
+    if hipaa && days < 2190 {
         let message =
             format!("HIPAA asks for 2190 days of records, and `retention_days` is {days}");
         let diagnostic = Diagnostic::new(HIPAA_RETENTION, message);

@@ -59,7 +59,7 @@ pub(crate) fn slug(text: &str) -> Result<TenantId, Diagnostic> {
             "slug `{text}` has {} characters, and must have 3 to 32",
             text.len()
         );
-        return Err(Diagnostic::new(SLUG_LENGTH, message));
+        return Err(Diagnostic::new(SLUG_LENGTH, message).hint("it becomes part of longer names"));
     }
     if RESERVED.contains(&text) || text.starts_with("kube-") {
         let message = format!("slug `{text}` is reserved for the platform");
@@ -130,10 +130,15 @@ fn name(name: &str, f: &mut Findings) {
     let length = name.chars().count();
     if !(3..=100).contains(&length) {
         let message = format!("the name has {length} characters, and must have 3 to 100");
-        f.report("tenant.name", Diagnostic::new(NAME_LENGTH, message));
+        let hint = "write the name that people see in lists and mails";
+        f.report(
+            "tenant.name",
+            Diagnostic::new(NAME_LENGTH, message).hint(hint),
+        );
     } else if name.trim() != name || name.chars().any(char::is_control) {
         let message = "the name has a control character, or a blank at one of its ends";
-        f.report("tenant.name", Diagnostic::new(NAME_CHARACTERS, message));
+        let diagnostic = Diagnostic::new(NAME_CHARACTERS, message);
+        f.report("tenant.name", diagnostic.hint("take them out"));
     }
 }
 
@@ -153,7 +158,7 @@ fn texts(tenant: &Tenant, f: &mut Findings) {
         let length = text.as_deref().unwrap_or_default().chars().count();
         if length > 500 {
             let message = format!("the text has {length} characters, and may have at most 500");
-            f.report(path, Diagnostic::new(rule, message));
+            f.report(path, Diagnostic::new(rule, message).hint("make it shorter"));
         }
     }
     let edge = |c: char| !c.is_ascii_alphanumeric();
@@ -212,7 +217,8 @@ fn limits(tenant: &Tenant, f: &mut Findings) {
     ] {
         if let Some(limit) = limit.filter(|limit| *limit > most && f.is_sound("tenant.tier")) {
             let message = format!("{limit} is above the {most} of tier {}", tenant.tier);
-            f.report(path, Diagnostic::new(LIMIT_ABOVE_TIER, message));
+            let hint = "take a higher tier, or leave the limit out";
+            f.report(path, Diagnostic::new(LIMIT_ABOVE_TIER, message).hint(hint));
         }
     }
 }
