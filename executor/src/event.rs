@@ -5,7 +5,7 @@ use matih_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::report::{Counts, Ending};
+use crate::report::{ActionReport, Counts, Ending, Failure, Fate};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +162,42 @@ impl Step {
             steps: action.steps().to_vec(),
             action: action.op.verb().to_owned(),
         }
+    }
+}
+
+impl What {
+    /// What there is to tell of an action that came to its fate.
+    pub(crate) fn of_fate(report: &ActionReport) -> Option<Self> {
+        let step = Step {
+            addr: report.address.clone(),
+            phase: report.phase,
+            steps: report.steps.clone(),
+            action: report.verb.to_owned(),
+        };
+        let failed = |failure: &Failure| Self::StepFailed {
+            step: step.clone(),
+            ms: report.ms,
+            error: error_word(failure.kind).to_owned(),
+            cause: failure.message.clone(),
+            hint: failure.hint.clone(),
+            unsettled: matches!(report.fate, Fate::Unsettled(_)),
+            warning: matches!(report.fate, Fate::Warned(_)),
+        };
+        Some(match &report.fate {
+            Fate::Done { adopted } => Self::StepFinished {
+                ms: report.ms,
+                adopted: *adopted,
+                step,
+            },
+            Fate::Failed(failure) | Fate::Unsettled(failure) | Fate::Warned(failure) => {
+                failed(failure)
+            }
+            Fate::Blocked { by } => Self::StepBlocked {
+                by: by.clone(),
+                step,
+            },
+            Fate::NotStarted => return None,
+        })
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod boundary;
 mod event;
+mod job;
 mod look;
 mod observe;
 mod report;
@@ -22,6 +23,6 @@ mod world;
 
 pub use boundary::{ActionPoint, Answer, Boundary, Counting, Onlooker, RunPoint};
 pub use event::{Event, Step, What, error_word};
-pub use observe::{ObserveOptions, Unmanaged, observe, unmanaged};
+pub use observe::{ObserveOptions, Unmanaged, ask, observe, unmanaged};
 pub use report::{ActionReport, Counts, Ending, Failure, Fate, Report, Stop};
 pub use world::{ApplyOptions, Clock, OnFailure, World, run_limit};

@@ -46,43 +46,34 @@ pub async fn observe(
     heads: &[Arc<Snapshot>],
     options: &ObserveOptions,
 ) -> BTreeMap<TenantId, Observation> {
-    let mut observations: BTreeMap<TenantId, Observation> = heads
-        .iter()
-        .map(|head| (head.tenant().clone(), Observation::default()))
-        .collect();
-    let mut note = |address: &Address, reading: Reading| {
-        if let Some(observation) = observations.get_mut(&address.tenant) {
-            observation.readings.insert(address.clone(), reading);
-        }
-    };
-    let providers = registry.providers();
-    let mut requests: Vec<Vec<ReadRequest<'_>>> = vec![Vec::new(); providers.len()];
-    let mut place_of_kind = BTreeMap::new();
-    for (address, recorded) in heads.iter().flat_map(|head| head.resources()) {
-        let place = *place_of_kind.entry(&address.kind).or_insert_with(|| {
-            let provider = registry.provider(&address.kind)?;
-            providers.iter().position(|it| Arc::ptr_eq(it, provider))
-        });
-        match place {
-            Some(place) => requests[place].push(ReadRequest {
-                address,
-                remote_id: Some(&recorded.remote_id),
-                attributes: &recorded.resource.attributes,
-                version: recorded.version.as_ref(),
-            }),
-            None => {
-                let why = format!("no provider serves kind `{}`", address.kind);
-                note(address, Reading::Unknown(why));
-            }
-        }
+    let recorded = heads.iter().flat_map(|head| head.resources());
+    let requests = recorded.map(|(address, it)| ReadRequest {
+        address,
+        remote_id: Some(&it.remote_id),
+        attributes: &it.resource.attributes,
+        version: it.version.as_ref(),
+    });
+    let mut observations = ask(registry, requests, options).await;
+    for head in heads {
+        observations.entry(head.tenant().clone()).or_default();
     }
-    let mut chunks = providers
-        .iter()
-        .zip(&requests)
-        .flat_map(|(provider, requests)| {
-            let chunks = requests.chunks(options.chunk.max(1));
-            chunks.map(move |chunk| (provider.as_ref(), chunk))
-        });
+    observations
+}
+
+/// Asks any questions, of any number of tenants.
+///
+/// Each address asked about has a reading.
+pub async fn ask<'a>(
+    registry: &'a Registry,
+    requests: impl IntoIterator<Item = ReadRequest<'a>>,
+    options: &ObserveOptions,
+) -> BTreeMap<TenantId, Observation> {
+    let mut answers = Answers::default();
+    let by_provider = group(registry, requests, &mut answers);
+    let mut chunks = by_provider.iter().flat_map(|(provider, requests)| {
+        let chunks = requests.chunks(options.chunk.max(1));
+        chunks.map(move |chunk| (*provider, chunk))
+    });
     let mut running = FuturesUnordered::new();
     loop {
         while running.len() < options.concurrency.max(1) {
@@ -92,13 +83,57 @@ pub async fn observe(
             running.push(async move { (chunk, read(provider, chunk, options.timeout).await) });
         }
         let Some((chunk, readings)) = running.next().await else {
-            break;
+            return answers.0;
         };
         for (request, reading) in chunk.iter().zip(readings) {
-            note(request.address, reading);
+            answers.add(request.address, reading);
         }
     }
-    observations
+}
+
+#[derive(Default)]
+struct Answers(BTreeMap<TenantId, Observation>);
+
+impl Answers {
+    fn add(&mut self, address: &Address, reading: Reading) {
+        // Looked up before it is inserted: nearly every tenant is there already.
+        let tenant = &address.tenant;
+        if !self.0.contains_key(tenant) {
+            self.0.insert(tenant.clone(), Observation::default());
+        }
+        if let Some(observation) = self.0.get_mut(tenant) {
+            observation.readings.insert(address.clone(), reading);
+        }
+    }
+}
+
+/// Sorts questions by who can answer them; those that nobody can are answered at once.
+fn group<'a>(
+    registry: &'a Registry,
+    requests: impl IntoIterator<Item = ReadRequest<'a>>,
+    answers: &mut Answers,
+) -> Vec<(&'a dyn Provider, Vec<ReadRequest<'a>>)> {
+    let providers = registry.providers();
+    let mut groups: Vec<_> = providers
+        .iter()
+        .map(|provider| (provider.as_ref(), Vec::new()))
+        .collect();
+    let mut places = BTreeMap::new();
+    for request in requests {
+        let kind = &request.address.kind;
+        let place = *places.entry(kind).or_insert_with(|| {
+            let provider = registry.provider(kind)?;
+            providers.iter().position(|it| Arc::ptr_eq(it, provider))
+        });
+        match place.and_then(|place| groups.get_mut(place)) {
+            Some((_, requests)) => requests.push(request),
+            None => {
+                let why = format!("no provider serves kind `{kind}`");
+                answers.add(request.address, Reading::Unknown(why));
+            }
+        }
+    }
+    groups
 }
 
 /// As many readings as requests, whatever happens.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use matih_model::{ActionIndex, Address, Digest, ErrorKind, Phase, RunId, Snapshot, StepNumber};
+use matih_model::{
+    Action, ActionIndex, Address, Digest, ErrorKind, Phase, ProviderError, RunId, Snapshot,
+    StepNumber,
+};
 use serde::{Deserialize, Serialize};
 
 /// What one action came to.
@@ -37,6 +40,16 @@ pub struct Failure {
     pub message: String,
     /// What a person can do about it.
     pub hint: Option<String>,
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        Self {
+            kind: error.kind,
+            message: error.message,
+            hint: error.hint,
+        }
+    }
 }
 
 /// One action and what it came to.
@@ -125,6 +138,22 @@ pub struct Report {
     pub after: Option<Arc<Snapshot>>,
     /// How long it took, in milliseconds.
     pub ms: u64,
+}
+
+impl ActionReport {
+    /// An action that has not started.
+    pub(crate) fn of(action: &Action) -> Self {
+        Self {
+            index: action.index,
+            address: action.address().clone(),
+            verb: action.op.verb(),
+            phase: action.phase(),
+            steps: action.steps().to_vec(),
+            fate: Fate::NotStarted,
+            tries: 0,
+            ms: 0,
+        }
+    }
 }
 
 impl Report {

@@ -1,26 +1,12 @@
 //! Whether a failed call is tried again, and when: pure, by the kind of the error alone.
 //!
 //! A refusal that stays a refusal is final. A server that is busy or away did nothing, so the
-//! call may simply be repeated. A reply that never came may stand for a deed that was done, so
-//! the world is looked at before anything is sent again.
+//! call may simply be repeated. A reply that never came may stand for a deed that was done: it is
+//! tried again too, but the next try looks at the world first (see [`crate::job`]).
 
 use std::time::Duration;
 
 use matih_model::{Address, Digest, ErrorKind, RetryPolicy};
-
-/// What to do after a failed try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// Try again.
-    Again {
-        /// After this long.
-        after: Duration,
-        /// Look first whether it was done.
-        look_first: bool,
-    },
-    /// It has failed.
-    GiveUp,
-}
 
 /// What bounds the tries of one action, beside its own policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,39 +19,31 @@ pub(crate) struct Limits {
     pub(crate) jitter: u16,
 }
 
-/// Decides after try number `tries` (from 1) failed.
+/// How long to wait for the next try after try number `tries` (from 1) failed; `None`: give up.
 ///
 /// A wait is never shorter than the policy and the server's own word, and never ends after the
 /// run: then it is given up at once.
-pub(crate) fn decide(
+pub(crate) fn backoff(
     kind: ErrorKind,
     tries: u32,
     policy: &RetryPolicy,
     limits: Limits,
-) -> Decision {
+) -> Option<Duration> {
     let asked = match kind {
         ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Invalid | ErrorKind::Denied => {
-            return Decision::GiveUp;
+            return None;
         }
         ErrorKind::Throttled(after) => after.unwrap_or_default(),
         ErrorKind::Unavailable | ErrorKind::Unknown => Duration::ZERO,
     };
     let done = tries.saturating_sub(1);
     if limits.max_retries.is_some_and(|most| done >= most) {
-        return Decision::GiveUp;
+        return None;
     }
-    let Some(seconds) = policy.backoff_seconds.get(done as usize) else {
-        return Decision::GiveUp;
-    };
+    let seconds = policy.backoff_seconds.get(done as usize)?;
     let wait = asked.max(Duration::from_secs(u64::from(*seconds)));
     let after = wait + wait / 4 * u32::from(limits.jitter) / u32::from(u16::MAX);
-    if after >= limits.remaining {
-        return Decision::GiveUp;
-    }
-    Decision::Again {
-        after,
-        look_first: kind == ErrorKind::Unknown,
-    }
+    (after < limits.remaining).then_some(after)
 }
 
 /// The jitter of one try: the same for the same seed, spread over tenants and resources.
@@ -97,43 +75,35 @@ mod tests {
         }
     }
 
-    fn again(seconds: u64, look_first: bool) -> Decision {
-        Decision::Again {
-            after: Duration::from_secs(seconds),
-            look_first,
-        }
+    fn again(seconds: u64) -> Option<Duration> {
+        Some(Duration::from_secs(seconds))
     }
 
     #[test]
     fn the_kind_alone_decides() {
         let seconds = |s| Some(Duration::from_secs(s));
         for (kind, decision) in [
-            (ErrorKind::NotFound, Decision::GiveUp),
-            (ErrorKind::Conflict, Decision::GiveUp),
-            (ErrorKind::Invalid, Decision::GiveUp),
-            (ErrorKind::Denied, Decision::GiveUp),
-            (ErrorKind::Throttled(None), again(2, false)),
-            (ErrorKind::Throttled(seconds(1)), again(2, false)),
-            (ErrorKind::Throttled(seconds(30)), again(30, false)),
-            (ErrorKind::Throttled(seconds(3600)), Decision::GiveUp),
-            (ErrorKind::Unavailable, again(2, false)),
-            (ErrorKind::Unknown, again(2, true)),
+            (ErrorKind::NotFound, None),
+            (ErrorKind::Conflict, None),
+            (ErrorKind::Invalid, None),
+            (ErrorKind::Denied, None),
+            (ErrorKind::Throttled(None), again(2)),
+            (ErrorKind::Throttled(seconds(1)), again(2)),
+            (ErrorKind::Throttled(seconds(30)), again(30)),
+            (ErrorKind::Throttled(seconds(3600)), None),
+            (ErrorKind::Unavailable, again(2)),
+            (ErrorKind::Unknown, again(2)),
         ] {
-            assert_eq!(decide(kind, 1, &policy(), limits()), decision, "{kind:?}");
+            assert_eq!(backoff(kind, 1, &policy(), limits()), decision, "{kind:?}");
         }
     }
 
     #[test]
     fn waits_follow_the_policy_and_end_with_it() {
         let kind = ErrorKind::Unavailable;
-        for (tries, decision) in [
-            (1, again(2, false)),
-            (2, again(4, false)),
-            (3, again(8, false)),
-            (4, Decision::GiveUp),
-        ] {
+        for (tries, decision) in [(1, again(2)), (2, again(4)), (3, again(8)), (4, None)] {
             assert_eq!(
-                decide(kind, tries, &policy(), limits()),
+                backoff(kind, tries, &policy(), limits()),
                 decision,
                 "{tries}"
             );
@@ -142,13 +112,13 @@ mod tests {
             backoff_seconds: Vec::new(),
             ..policy()
         };
-        assert_eq!(decide(kind, 1, &never, limits()), Decision::GiveUp);
+        assert_eq!(backoff(kind, 1, &never, limits()), None);
         let one = Limits {
             max_retries: Some(1),
             ..limits()
         };
-        assert_eq!(decide(kind, 1, &policy(), one), again(2, false));
-        assert_eq!(decide(kind, 2, &policy(), one), Decision::GiveUp);
+        assert_eq!(backoff(kind, 1, &policy(), one), again(2));
+        assert_eq!(backoff(kind, 2, &policy(), one), None);
     }
 
     #[test]
@@ -157,10 +127,7 @@ mod tests {
             remaining: Duration::from_secs(2),
             ..limits()
         };
-        assert_eq!(
-            decide(ErrorKind::Unavailable, 1, &policy(), short),
-            Decision::GiveUp
-        );
+        assert_eq!(backoff(ErrorKind::Unavailable, 1, &policy(), short), None);
     }
 
     #[test]
@@ -169,11 +136,8 @@ mod tests {
             jitter: u16::MAX,
             ..limits()
         };
-        let longest = Decision::Again {
-            after: Duration::from_millis(2500),
-            look_first: false,
-        };
-        assert_eq!(decide(ErrorKind::Unavailable, 1, &policy(), full), longest);
+        let longest = Some(Duration::from_millis(2500));
+        assert_eq!(backoff(ErrorKind::Unavailable, 1, &policy(), full), longest);
         let address: Address = "acme/dns.record/app".parse().unwrap();
         assert_eq!(jitter(7, &address, 1), jitter(7, &address, 1));
         assert_ne!(jitter(7, &address, 1), jitter(8, &address, 1));
