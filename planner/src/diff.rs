@@ -1,0 +1,352 @@
+//! What differs between the two states, resource by resource.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use matih_model::{
+    Address, AttributeChange, Change, ChangeKind, ChangeSet, Edit, Note, Observed, Reading, Reason,
+    Recorded, Resource, ResourceGraph,
+};
+
+use crate::attributes::{Comparison, compare};
+use crate::error::PlannerError;
+use crate::input::PlanInput;
+use crate::merge::merged;
+use crate::moves::{self, Records};
+use crate::order::Links;
+use crate::resolve::{Fate, Outlook};
+use crate::scope::Scope;
+
+/// All that differs between what is recorded and what is desired. Order and checks are the plan's.
+///
+/// # Errors
+/// As [`crate::plan`].
+pub fn diff(input: &PlanInput<'_>) -> Result<ChangeSet, PlannerError> {
+    let nothing = ResourceGraph::empty(input.tenant.clone(), input.desired.tenancy());
+    let desired = if input.options.destroy {
+        &nothing
+    } else {
+        input.desired
+    };
+    let records = moves::records(input)?;
+    let scope = Scope::new(input, desired, &records)?;
+    Ok(difference(input, desired, &records, &scope)?.changes)
+}
+
+/// What differs, and what has to be said or noted down about it.
+#[derive(Debug, Default)]
+pub(crate) struct Difference {
+    pub(crate) changes: ChangeSet,
+    /// Nothing differs but what we know beside the attributes.
+    pub(crate) rewritten: BTreeMap<Address, Arc<Resource>>,
+    /// Outputs or tokens that are others now.
+    pub(crate) refreshed: Vec<Edit>,
+    /// Records to drop.
+    pub(crate) forgotten: Vec<Address>,
+    pub(crate) notes: Vec<Note>,
+}
+
+pub(crate) fn difference(
+    input: &PlanInput<'_>,
+    desired: &ResourceGraph,
+    records: &Records<'_>,
+    scope: &Scope,
+) -> Result<Difference, PlannerError> {
+    let mut finder = Finder {
+        input,
+        records,
+        outlook: Outlook::new(records, input.observation, input.catalog),
+        found: Difference::default(),
+    };
+    if input.options.refresh_only {
+        finder.refresh_all(scope)?;
+        return Ok(finder.found);
+    }
+    let links = Links::of_desired(desired);
+    let sorted = links
+        .sorted()
+        .map_err(|address| PlannerError::Circle(address.clone()))?;
+    for address in sorted.into_iter().filter(|address| scope.has(address)) {
+        if let Some(resource) = desired.get(address)
+            && !input.catalog.is_check(&address.kind)
+        {
+            finder.desired(resource)?;
+        }
+    }
+    for (address, recorded) in records.all() {
+        if desired.get(address).is_none() && scope.has(address) {
+            finder.undesired(recorded)?;
+        }
+    }
+    Ok(finder.found)
+}
+
+/// What becomes of a resource that is there and stays; with what is really wanted of it.
+enum Judgement {
+    Keep(Arc<Resource>),
+    Update(Arc<Resource>, Reason, Vec<AttributeChange>),
+    Replace(Reason, Vec<AttributeChange>),
+}
+
+struct Finder<'a> {
+    input: &'a PlanInput<'a>,
+    records: &'a Records<'a>,
+    outlook: Outlook<'a>,
+    found: Difference,
+}
+
+impl<'a> Finder<'a> {
+    fn desired(&mut self, resource: &'a Arc<Resource>) -> Result<(), PlannerError> {
+        let address = &resource.address;
+        let name = address.resource_name();
+        if self.input.options.forget.contains(&name) {
+            return Err(PlannerError::ForgetDesired(address.clone()));
+        }
+        if self.input.catalog.get(&address.kind).is_none() {
+            return Err(PlannerError::UnknownKind(address.clone()));
+        }
+        let Some(recorded) = self.records.get(address) else {
+            return self.create(resource, Reason::New);
+        };
+        match self.outlook.reading(address) {
+            Some(Reading::Missing) => return self.create(resource, Reason::Missing),
+            Some(Reading::Unknown(why)) => self.note_unread(address, why),
+            Some(Reading::Unchanged | Reading::Present(_)) | None => {}
+        }
+        self.existing(resource, recorded)
+    }
+
+    fn create(&mut self, resource: &'a Arc<Resource>, reason: Reason) -> Result<(), PlannerError> {
+        self.check_references(resource)?;
+        self.outlook.settle(&resource.address, Fate::Fresh);
+        self.change(
+            ChangeKind::Create,
+            reason,
+            None,
+            Some(resource.clone()),
+            Vec::new(),
+        );
+        Ok(())
+    }
+
+    /// A resource that is there and stays.
+    fn existing(
+        &mut self,
+        resource: &'a Arc<Resource>,
+        recorded: &'a Arc<Recorded>,
+    ) -> Result<(), PlannerError> {
+        let address = &resource.address;
+        match self.judge(resource, recorded)? {
+            Judgement::Replace(reason, attributes) => {
+                self.check_references(resource)?;
+                self.outlook.settle(address, Fate::Fresh);
+                let wanted = Some(resource.clone());
+                self.change(
+                    ChangeKind::Replace,
+                    reason,
+                    Some(recorded),
+                    wanted,
+                    attributes,
+                );
+            }
+            Judgement::Update(wanted, reason, attributes) => {
+                self.check_references(resource)?;
+                self.outlook.settle(address, Fate::Updated);
+                self.change(
+                    ChangeKind::Update,
+                    reason,
+                    Some(recorded),
+                    Some(wanted),
+                    attributes,
+                );
+            }
+            Judgement::Keep(wanted) => {
+                if *wanted != recorded.resource {
+                    self.found.rewritten.insert(address.clone(), wanted);
+                }
+                if let Some(observed) = self.outlook.observed(address) {
+                    let ignores = !resource.lifecycle.ignore_changes.is_empty();
+                    let in_sync = !ignores || self.in_sync(recorded, observed)?;
+                    self.refresh(recorded, observed, in_sync);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(
+        &self,
+        resource: &Arc<Resource>,
+        recorded: &Recorded,
+    ) -> Result<Judgement, PlannerError> {
+        let address = &resource.address;
+        let schema = self.input.catalog.get(&address.kind);
+        let mut comparison = Comparison {
+            schema: schema.ok_or_else(|| PlannerError::UnknownKind(address.clone()))?,
+            desired: &resource.attributes,
+            resolve: &|reference| self.outlook.resolve(reference, Some(recorded)),
+            recorded,
+            observed: self.outlook.observed(address).map(|it| &it.attributes),
+            ignore: &resource.lifecycle.ignore_changes,
+        };
+        let attributes = compare(&comparison);
+        let forcing = attributes.iter().filter(|change| change.forces_replacement);
+        let forcing: Vec<_> = forcing.map(|change| change.path.clone()).collect();
+        Ok(if self.input.options.replace.contains(address) {
+            Judgement::Replace(Reason::Requested, attributes)
+        } else if !forcing.is_empty() {
+            Judgement::Replace(Reason::ImmutableChanged(forcing), attributes)
+        } else if recorded.unsettled || !attributes.is_empty() {
+            let wanted = merged(resource, &comparison);
+            let reason = self.why(resource, recorded);
+            Judgement::Update(wanted, reason, attributes)
+        } else {
+            comparison.observed = None;
+            Judgement::Keep(merged(resource, &comparison))
+        })
+    }
+
+    /// Why a resource is updated, for people.
+    fn why(&self, resource: &Resource, recorded: &Recorded) -> Reason {
+        if recorded.unsettled {
+            Reason::Unsettled
+        } else if resource.attributes != recorded.resource.attributes {
+            Reason::SpecChanged
+        } else {
+            let changed = self.outlook.changed(resource.attributes.refs(), recorded);
+            changed.map_or(Reason::Drifted, |it| Reason::DependencyChanged(it.clone()))
+        }
+    }
+
+    /// Whether what was read is what was applied, ignored differences included.
+    fn in_sync(&self, recorded: &Recorded, observed: &Observed) -> Result<bool, PlannerError> {
+        let address = &recorded.resource.address;
+        match self.input.catalog.get(&address.kind) {
+            Some(schema) => {
+                Ok(crate::drift::differences(schema, recorded, observed, &[]).is_empty())
+            }
+            None => Err(PlannerError::UnknownKind(address.clone())),
+        }
+    }
+
+    /// Takes over what was read. Where attributes differ the old token stays, since a new one
+    /// would hide the difference from every later reading.
+    fn refresh(&mut self, recorded: &Recorded, observed: &Observed, in_sync: bool) {
+        let now = Some(&observed.version);
+        let version = if in_sync {
+            now
+        } else {
+            recorded.version.as_ref().or(now)
+        };
+        if let Some(version) = version
+            && (recorded.outputs != observed.outputs || recorded.version.as_ref() != Some(version))
+        {
+            self.found.refreshed.push(Edit::Refresh {
+                address: recorded.resource.address.clone(),
+                outputs: observed.outputs.clone(),
+                version: version.clone(),
+            });
+        }
+    }
+
+    /// A resource that is recorded and no longer desired.
+    fn undesired(&mut self, recorded: &'a Arc<Recorded>) -> Result<(), PlannerError> {
+        let address = &recorded.resource.address;
+        if self.input.options.forget.contains(&address.resource_name()) {
+            self.found.forgotten.push(address.clone());
+            return Ok(());
+        }
+        match self.outlook.reading(address) {
+            Some(Reading::Missing) => {
+                self.note(address, "It is gone already; only its record is dropped.");
+                self.found.forgotten.push(address.clone());
+                return Ok(());
+            }
+            Some(Reading::Unknown(why)) => self.note_unread(address, why),
+            Some(Reading::Unchanged | Reading::Present(_)) | None => {}
+        }
+        if self.input.catalog.get(&address.kind).is_none() {
+            return Err(PlannerError::UnknownKind(address.clone()));
+        }
+        let destroy = self.input.options.destroy;
+        let reason = if destroy {
+            Reason::Destroy
+        } else {
+            Reason::NoLongerDesired
+        };
+        self.change(ChangeKind::Delete, reason, Some(recorded), None, Vec::new());
+        Ok(())
+    }
+
+    /// Brings the record up to what was read, and nothing else.
+    fn refresh_all(&mut self, scope: &Scope) -> Result<(), PlannerError> {
+        let records = self.records.all().iter();
+        for (address, recorded) in records.filter(|(address, _)| scope.has(address)) {
+            match self.outlook.reading(address) {
+                Some(Reading::Missing) => self.found.forgotten.push(address.clone()),
+                Some(Reading::Unknown(why)) => self.note_unread(address, why),
+                Some(Reading::Present(observed)) => {
+                    let in_sync = self.in_sync(recorded, observed)?;
+                    if !in_sync {
+                        self.note(address, "It was changed outside of matih; a refresh leaves that to the next plan.");
+                    }
+                    self.refresh(recorded, observed, in_sync);
+                }
+                Some(Reading::Unchanged) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_references(&self, resource: &Resource) -> Result<(), PlannerError> {
+        let references = resource.attributes.refs();
+        match references
+            .into_iter()
+            .find(|it| !self.outlook.leads_somewhere(it))
+        {
+            None => Ok(()),
+            Some(reference) => Err(PlannerError::Unresolvable {
+                address: resource.address.clone(),
+                reference: reference.clone(),
+            }),
+        }
+    }
+
+    fn change(
+        &mut self,
+        kind: ChangeKind,
+        reason: Reason,
+        recorded: Option<&Arc<Recorded>>,
+        desired: Option<Arc<Resource>>,
+        attributes: Vec<AttributeChange>,
+    ) {
+        let address = desired.as_ref().map(|it| &it.address);
+        let Some(address) = address.or(recorded.map(|it| &it.resource.address)).cloned() else {
+            return;
+        };
+        let recorded = recorded.cloned();
+        let change = Change {
+            address: address.clone(),
+            kind,
+            reason,
+            recorded,
+            desired,
+            attributes,
+        };
+        self.found.changes.0.insert(address, change);
+    }
+
+    fn note(&mut self, address: &Address, text: impl Into<String>) {
+        self.found.notes.push(Note {
+            address: Some(address.clone()),
+            text: text.into(),
+        });
+    }
+
+    fn note_unread(&mut self, address: &Address, why: &str) {
+        self.note(
+            address,
+            format!("It could not be read ({why}); it is planned as recorded."),
+        );
+    }
+}

@@ -1,0 +1,304 @@
+//! The law of order: the only file that names petgraph.
+//!
+//! Required edges:
+//! - (a) a create, update or check waits for the create, update or check of what it depends on;
+//! - (b) a delete waits for the delete of what, as recorded, depended on it;
+//! - (c) the create half of a replacement waits for its delete half.
+//!
+//! Preferred, tried in order of address and dropped where it would close a circle:
+//! - (d) a delete waits for the update of what, as recorded, depended on it.
+//!
+//! A dependency counts through resources on which nothing acts. Edges of (a) go along the desired
+//! graph, edges of (b) against the recorded one, and (c) leads from the second to the first, so
+//! (a) to (c) never close a circle. Only the record can have one: updates that turn a dependency
+//! round and fail half way leave both directions in it. Then (b) is preferred only.
+//!
+//! The sort is topological; ties go by (sweep, rank of the phase, address). The build sweep holds
+//! creates, updates, checks, the delete halves of replacements, *and every delete that one of
+//! these has to wait for*: without that, building could not come before tearing down. All other
+//! deletes are the teardown, with ranks reversed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::sync::Arc;
+
+use matih_model::{
+    Action, ActionIndex, Address, Op, Reason, Recorded, Resource, ResourceGraph, Sweep, Tenancy,
+    UndoClass,
+};
+use petgraph::Direction::{Incoming, Outgoing};
+use petgraph::algo::{has_path_connecting, is_cyclic_directed, toposort};
+use petgraph::graph::{DiGraph, NodeIndex};
+
+/// An action that has no place yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(crate) op: Op,
+    pub(crate) reason: Reason,
+    pub(crate) undo: UndoClass,
+}
+
+impl Task {
+    fn address(&self) -> &Address {
+        &self.op.resource().address
+    }
+
+    fn is_delete(&self) -> bool {
+        matches!(self.op, Op::Delete { .. })
+    }
+}
+
+/// Who is linked to whom among some resources; links that lead out of them are left out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Links<'a>(BTreeMap<&'a Address, Vec<&'a Address>>);
+
+impl<'a> Links<'a> {
+    fn new(resources: impl Iterator<Item = (&'a Address, &'a Resource)>) -> Self {
+        let all: BTreeMap<_, _> = resources.collect();
+        let within = |resource: &'a Resource| {
+            let dependencies = resource.dependencies().into_iter();
+            dependencies.filter(|it| all.contains_key(it)).collect()
+        };
+        Self(
+            all.iter()
+                .map(|(address, it)| (*address, within(it)))
+                .collect(),
+        )
+    }
+
+    /// Each desired resource and what it depends on.
+    pub(crate) fn of_desired(graph: &'a ResourceGraph) -> Self {
+        Self::new(
+            graph
+                .resources()
+                .iter()
+                .map(|(address, it)| (address, &**it)),
+        )
+    }
+
+    /// Each recorded resource and what it depended on.
+    pub(crate) fn of_recorded(records: &'a BTreeMap<Address, Arc<Recorded>>) -> Self {
+        Self::new(records.iter().map(|(address, it)| (address, &it.resource)))
+    }
+
+    /// The same links from the other end.
+    pub(crate) fn reversed(&self) -> Self {
+        let mut reversed: BTreeMap<_, Vec<_>> = self.0.keys().map(|it| (*it, vec![])).collect();
+        for (from, to) in self.pairs() {
+            reversed.entry(to).or_default().push(from);
+        }
+        Self(reversed)
+    }
+
+    /// What one resource is linked to.
+    pub(crate) fn of(&self, address: &Address) -> &[&'a Address] {
+        self.0.get(address).map_or(&[], Vec::as_slice)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&'a Address, &'a Address)> {
+        self.0
+            .iter()
+            .flat_map(|(from, to)| to.iter().map(|to| (*from, *to)))
+    }
+
+    /// All resources, each after all that it is linked to.
+    ///
+    /// # Errors
+    /// A resource that is linked to itself through others.
+    pub(crate) fn sorted(&self) -> Result<Vec<&'a Address>, &'a Address> {
+        let graph = self.graph();
+        let weight = |node: NodeIndex| graph.node_weight(node).copied();
+        match toposort(&graph, None) {
+            Ok(nodes) => Ok(nodes.into_iter().rev().filter_map(weight).collect()),
+            Err(cycle) => match weight(cycle.node_id()) {
+                Some(address) => Err(address),
+                None => Ok(Vec::new()),
+            },
+        }
+    }
+
+    fn graph(&self) -> DiGraph<&'a Address, ()> {
+        let mut graph = DiGraph::new();
+        let nodes: BTreeMap<_, _> = self
+            .0
+            .keys()
+            .map(|address| (*address, graph.add_node(*address)))
+            .collect();
+        for (from, to) in self.pairs() {
+            if let (Some(from), Some(to)) = (nodes.get(from), nodes.get(to)) {
+                graph.update_edge(*from, *to, ());
+            }
+        }
+        graph
+    }
+
+    /// The nearest nodes from `address` on: over resources that have no node, not over others.
+    fn nearest(
+        &self,
+        address: &Address,
+        nodes: &BTreeMap<&Address, NodeIndex>,
+    ) -> BTreeSet<NodeIndex> {
+        let mut found = BTreeSet::new();
+        let mut seen = BTreeSet::from([address]);
+        let mut open: Vec<&Address> = self.of(address).to_vec();
+        while let Some(next) = open.pop() {
+            if !seen.insert(next) {
+                continue;
+            }
+            match nodes.get(next) {
+                Some(node) => _ = found.insert(*node),
+                None => open.extend(self.of(next)),
+            }
+        }
+        found
+    }
+}
+
+/// Tasks as nodes; an edge leads from what comes before to what comes after.
+type Waits = DiGraph<usize, ()>;
+
+/// Puts tasks in order. `desired` and `recorded` link resources to what they depend on.
+pub(crate) fn order(
+    mut tasks: Vec<Task>,
+    tenancy: Tenancy,
+    desired: &Links<'_>,
+    recorded: &Links<'_>,
+) -> Vec<Action> {
+    tasks.sort_by(|a, b| (a.address(), !a.is_delete()).cmp(&(b.address(), !b.is_delete())));
+    let (waits, sweeps) = waits(&tasks, desired, recorded);
+    let places = places(&tasks, tenancy, &waits, &sweeps);
+    let place = |node: NodeIndex| places.get(node.index()).copied().unwrap_or_default();
+    let mut actions: Vec<Action> = tasks
+        .into_iter()
+        .zip(waits.node_indices())
+        .map(|(task, node)| {
+            let mut waits_for: Vec<_> = waits
+                .neighbors_directed(node, Incoming)
+                .map(place)
+                .map(ActionIndex)
+                .collect();
+            waits_for.sort_unstable();
+            Action {
+                index: ActionIndex(place(node)),
+                op: task.op,
+                reason: task.reason,
+                sweep: sweep(&sweeps, node),
+                waits_for,
+                undo: task.undo,
+            }
+        })
+        .collect();
+    actions.sort_unstable_by_key(|action| action.index);
+    actions
+}
+
+fn sweep(build: &BTreeSet<NodeIndex>, node: NodeIndex) -> Sweep {
+    if build.contains(&node) {
+        Sweep::Build
+    } else {
+        Sweep::Teardown
+    }
+}
+
+/// All edges, and the nodes of the build sweep.
+fn waits(
+    tasks: &[Task],
+    desired: &Links<'_>,
+    recorded: &Links<'_>,
+) -> (Waits, BTreeSet<NodeIndex>) {
+    let mut waits = Waits::new();
+    let (mut builds, mut deletes, mut updates) =
+        (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for (place, task) in tasks.iter().enumerate() {
+        let node = waits.add_node(place);
+        let nodes = if task.is_delete() {
+            &mut deletes
+        } else {
+            &mut builds
+        };
+        nodes.insert(task.address(), node);
+        if matches!(task.op, Op::Update { .. }) {
+            updates.insert(task.address(), node);
+        }
+    }
+    for (address, node) in &builds {
+        for before in desired.nearest(address, &builds) {
+            waits.update_edge(before, *node, ());
+        }
+        if let Some(half) = deletes.get(address) {
+            waits.update_edge(*half, *node, ());
+        }
+    }
+    let dependents = recorded.reversed();
+    let sound = deletes.is_empty() || !is_cyclic_directed(&recorded.graph());
+    for (address, node) in &deletes {
+        for before in dependents.nearest(address, &deletes) {
+            if sound || !has_path_connecting(&waits, *node, before, None) {
+                waits.update_edge(before, *node, ());
+            }
+        }
+    }
+    let build = build_sweep(&waits, &builds);
+    for (address, node) in &deletes {
+        for before in dependents.nearest(address, &updates) {
+            if !has_path_connecting(&waits, *node, before, None) {
+                waits.update_edge(before, *node, ());
+            }
+        }
+    }
+    (waits, build)
+}
+
+/// Whatever builds, and whatever something that builds has to wait for.
+fn build_sweep(waits: &Waits, builds: &BTreeMap<&Address, NodeIndex>) -> BTreeSet<NodeIndex> {
+    let mut build = BTreeSet::new();
+    let mut open: Vec<NodeIndex> = builds.values().copied().collect();
+    while let Some(node) = open.pop() {
+        if build.insert(node) {
+            open.extend(waits.neighbors_directed(node, Incoming));
+        }
+    }
+    build
+}
+
+/// The place of each task, by its number among `tasks`.
+fn places(
+    tasks: &[Task],
+    tenancy: Tenancy,
+    waits: &Waits,
+    build: &BTreeSet<NodeIndex>,
+) -> Vec<u32> {
+    let key = |node: NodeIndex| {
+        let task = tasks.get(node.index())?;
+        let rank = tenancy.rank(task.op.resource().phase);
+        let sweep = sweep(build, node);
+        let rank = if sweep == Sweep::Build {
+            rank
+        } else {
+            u8::MAX - rank
+        };
+        Some(Reverse((sweep, rank, task.address(), node)))
+    };
+    let mut open: Vec<usize> = waits
+        .node_indices()
+        .map(|node| waits.neighbors_directed(node, Incoming).count())
+        .collect();
+    let mut ready: BinaryHeap<_> = waits.externals(Incoming).filter_map(key).collect();
+    let mut places = vec![0; tasks.len()];
+    let mut next = 0;
+    while let Some(Reverse((_, _, _, node))) = ready.pop() {
+        if let Some(place) = places.get_mut(node.index()) {
+            *place = next;
+            next += 1;
+        }
+        for after in waits.neighbors_directed(node, Outgoing) {
+            if let Some(count) = open.get_mut(after.index()) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.extend(key(after));
+                }
+            }
+        }
+    }
+    places
+}
