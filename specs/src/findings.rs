@@ -23,6 +23,11 @@ impl Places {
         self.source.place(span.unwrap_or(0..0))
     }
 
+    /// The file.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// Whether the file itself says something at this path (and no default does).
     pub fn contains(&self, path: &str) -> bool {
         self.spans.contains_key(path)

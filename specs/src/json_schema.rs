@@ -20,14 +20,15 @@ pub fn platform_schema() -> Value {
 }
 
 fn schema_of<T: JsonSchema>(title: &str) -> Value {
-    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(tidy));
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.insert("title".to_owned(), title.into());
     schema.to_value()
 }
 
-/// TOML has no null: a key that may be left out is simply not required.
-fn without_null(schema: &mut Schema) {
+/// TOML has no null: a key that may be left out is simply not required. And a description is one
+/// paragraph.
+fn tidy(schema: &mut Schema) {
     let null = |value: &Value| value == "null" || value["type"] == "null";
     for key in ["type", "anyOf", "enum"] {
         if let Some(Value::Array(choices)) = schema.get_mut(key) {
@@ -40,6 +41,9 @@ fn without_null(schema: &mut Schema) {
     }
     if schema.get("default").is_some_and(Value::is_null) {
         schema.remove("default");
+    }
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Every key has a default, so an empty file is a good one. Relative paths are relative to the
 //! folder that the file is in; resolving them is the caller's work, as is all I/O.
+//!
+//! Defaults: domain.md sections 3.4 (retries) and 12 (C5 the tier, C8 the features of dev).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -85,7 +87,7 @@ pub struct ImageRegistry {
     pub pull_secret: Secret,
 }
 
-/// Parts of the blueprint that can be switched off (domain.md section 12, C8).
+/// Parts of the blueprint that can be switched off.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
@@ -130,7 +132,7 @@ pub struct ApplySettings {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetrySettings {
-    /// At most so often, 0 to 10. Default: 3 (domain.md section 3.4).
+    /// At most so often, 0 to 10. Default: 3.
     #[schemars(with = "Option<u32>", range(max = 10))]
     pub max: u32,
 }
@@ -181,7 +183,7 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpecDefaults {
-    /// The tier. Default: PROFESSIONAL (domain.md section 12, C5).
+    /// The tier. Default: PROFESSIONAL.
     #[schemars(with = "Option<Tier>")]
     pub tier: Tier,
     /// The cloud. Default: azure.

@@ -156,6 +156,11 @@ impl<'f, 'r> Table<'f, 'r> {
         read_table(findings, String::new(), None, read)
     }
 
+    /// The dotted path of this table.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The dotted path of a key of this table.
     pub(crate) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() {

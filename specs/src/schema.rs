@@ -60,7 +60,7 @@ pub struct TenantSpec {
     pub lifecycle: Vec<LifecycleRule>,
 }
 
-/// Who the tenant is (domain.md section 10, step 1).
+/// Who the tenant is.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
@@ -104,7 +104,7 @@ pub struct Tenant {
     pub limits: Limits,
 }
 
-/// Product limits (domain.md section 10: the fields of an update).
+/// Product limits.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -158,7 +158,7 @@ impl TenantSpec {
 }
 
 impl Tier {
-    /// Where tenants of this tier live (domain.md section 2.1).
+    /// Where tenants of this tier live.
     pub fn tenancy(self) -> Tenancy {
         match self {
             Self::Free | Self::Starter => Tenancy::Shared,

@@ -1,4 +1,7 @@
 //! The closed sets of words that a spec chooses from.
+//!
+//! They are those of domain.md sections 2 (tiers and sizes), 7.5 (regions), 9.6 (policy packs) and
+//! 10 (the rest).
 
 use std::fmt;
 
@@ -47,7 +50,7 @@ macro_rules! words {
 }
 
 words! {
-    /// The billing tier (domain.md section 2); it decides tenancy and limits.
+    /// The billing tier; it decides tenancy and limits.
     Tier is a "tier":
     /// The shared cluster, the nine-service profile, no ingress of its own.
     Free = "FREE",
@@ -60,7 +63,7 @@ words! {
 }
 
 words! {
-    /// The cloud that the tenant lives in (domain.md section 10, step 2).
+    /// The cloud that the tenant lives in.
     Provider is a "provider":
     /// Microsoft Azure.
     Azure = "azure",
@@ -71,7 +74,7 @@ words! {
 }
 
 words! {
-    /// The size within a tier (domain.md section 2.5): a factor on quota and replicas.
+    /// The size within a tier: a factor on quota and replicas.
     ResourceTier is a "resource tier":
     /// Half.
     Small = "small",
@@ -82,7 +85,7 @@ words! {
 }
 
 words! {
-    /// What kind of system a data source is (domain.md section 10, step 3).
+    /// What kind of system a data source is.
     DataSourceType is a "type of data source":
     /// PostgreSQL.
     Postgresql = "postgresql",
@@ -99,7 +102,7 @@ words! {
 }
 
 words! {
-    /// How the tenant's users sign in (domain.md section 10, step 5).
+    /// How the tenant's users sign in.
     AuthMethod is a "sign-in method":
     /// Address and password, kept by the platform.
     EmailPassword = "email_password",
@@ -110,7 +113,7 @@ words! {
 }
 
 words! {
-    /// Whether users need a second factor (domain.md section 10, step 5).
+    /// Whether users need a second factor.
     MfaPolicy is a "second-factor policy":
     /// Nobody is asked for one.
     Off = "off",
@@ -121,7 +124,7 @@ words! {
 }
 
 words! {
-    /// A policy pack (domain.md section 9.6).
+    /// A policy pack.
     Compliance is a "compliance pack":
     /// SOC 2.
     Soc2 = "SOC2",
@@ -168,7 +171,7 @@ words! {
 }
 
 impl Provider {
-    /// The regions that matih knows, the default one first (domain.md section 7.5; the default is
+    /// The regions that matih knows, the default one first (the default is
     /// the region that its pages use, or the first of the list).
     pub fn regions(self) -> &'static [&'static str] {
         match self {
@@ -215,7 +218,7 @@ impl DataSourceType {
 }
 
 impl Tier {
-    /// The packs that the tier may choose from (domain.md section 9.6).
+    /// The packs that the tier may choose from.
     pub fn compliance(self) -> &'static [Compliance] {
         match self {
             Self::Free | Self::Starter => &[],

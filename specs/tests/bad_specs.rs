@@ -91,7 +91,7 @@ fn no_bad_spec_is_left_of_a_rule_that_is_gone() {
     );
     for entry in std::fs::read_dir(folder()).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        let blueprint = name.starts_with("MTH-2");
+        let blueprint = name.starts_with("MTH-3");
         assert!(
             blueprint || expected.contains(&name),
             "{name} belongs to no rule"

@@ -1,4 +1,6 @@
 //! Step 3 of the wizard: the systems that data comes from.
+//!
+//! Numbers: domain.md section 10.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,7 +15,7 @@ use crate::words::DataSourceType;
 rules! {
     /// The rules of `[[data_sources]]`.
     DATA_SOURCES:
-    /// A tenant starts with at most 10 data sources (domain.md section 10).
+    /// A tenant starts with at most 10 data sources.
     COUNT = "MTH-1201" "data-sources.count" Error;
     /// A name is 1 to 63 lower-case letters, digits, `_` and `-`, first a letter: it becomes a
     /// catalog of the query engine.

@@ -1,4 +1,6 @@
 //! Step 2 of the wizard: where the tenant lives.
+//!
+//! Sources: domain.md sections 2.1 and 2.2 (what a tier has), 7.4 (credentials) and 7.5 (regions).
 
 use matih_model::Tenancy;
 
@@ -14,12 +16,12 @@ use crate::words::{Provider, ResourceTier, Tier, Word};
 rules! {
     /// The rules of `[infrastructure]`.
     INFRASTRUCTURE:
-    /// A region is one of those that matih knows (domain.md section 7.5).
+    /// A region is one of those that matih knows.
     REGION_UNKNOWN = "MTH-1101" "infrastructure.region.unknown" Error;
     /// A region belongs to the provider that is chosen.
     REGION_PROVIDER = "MTH-1102" "infrastructure.region.provider" Error;
     /// PROFESSIONAL and ENTERPRISE build in the tenant's own cloud account, so they need
-    /// credentials for it (domain.md section 2.1).
+    /// credentials for it.
     CREDENTIALS_MISSING = "MTH-1103" "infrastructure.credentials.missing" Error;
     /// FREE and STARTER live in the shared cluster; credentials would be kept without a use.
     CREDENTIALS_UNUSED = "MTH-1104" "infrastructure.credentials.unused" Error;
@@ -49,7 +51,7 @@ rules! {
     /// Only the ML platform makes use of a GPU; without it the nodes cost and idle.
     GPU_IDLE = "MTH-1116" "infrastructure.gpu.idle" Warning;
     /// FREE has one size: half of its quota does not hold the nine services, and double is not
-    /// free (domain.md section 2.2).
+    /// free.
     RESOURCE_TIER_FREE = "MTH-1117" "infrastructure.resource-tier.free" Error;
 }
 
@@ -163,7 +165,7 @@ fn tier(spec: &TenantSpec, f: &mut Findings) {
     refuse(f, odd_size, "resource_tier", RESOURCE_TIER_FREE, message);
 }
 
-/// The fields of a provider's credentials (domain.md section 7.4).
+/// The fields of a provider's credentials.
 fn keys_of(provider: Provider) -> &'static [&'static str] {
     match provider {
         Provider::Azure => &[

@@ -1,4 +1,6 @@
 //! Step 4 of the wizard: which parts of the product the tenant has.
+//!
+//! Sources: domain.md sections 10 and 12 (C21, the nine services of FREE).
 
 use crate::diagnostic::Diagnostic;
 use crate::findings::Findings;
@@ -9,10 +11,10 @@ use crate::words::{DataSourceType, Tier};
 rules! {
     /// The rules of `[modules]`.
     MODULES:
-    /// The core, AI and agents, is always on (domain.md section 10).
+    /// The core, AI and agents, is always on.
     CORE_LOCKED = "MTH-1301" "modules.core.locked" Error;
     /// The quota of FREE holds nine services; those of the ML and data platforms are not among
-    /// them (domain.md section 12, C21).
+    /// them.
     FREE_PROFILE = "MTH-1302" "modules.free-profile" Error;
     /// Iceberg tables can be queried, and are only catalogued and kept in shape by the data
     /// platform.

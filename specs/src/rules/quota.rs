@@ -1,4 +1,6 @@
 //! The quota that an ENTERPRISE tenant may set by itself.
+//!
+//! Sums of the full set of services: domain.md section 2.2.
 
 use crate::diagnostic::Diagnostic;
 use crate::findings::Findings;
@@ -10,15 +12,13 @@ use crate::words::Tier;
 rules! {
     /// The rules of `[quota]`.
     QUOTA:
-    /// Only ENTERPRISE may edit its quota; that of the others is part of the price
-    /// (domain.md section 2.2).
+    /// Only ENTERPRISE may edit its quota; that of the others is part of the price.
     QUOTA_TIER = "MTH-1501" "quota.tier" Error;
     /// An amount is a positive Kubernetes quantity.
     QUANTITY = "MTH-1502" "quota.quantity" Error;
     /// What pods may use is never less than what they may ask for.
     LIMIT_BELOW_REQUEST = "MTH-1503" "quota.limit-below-request" Error;
-    /// The 13 services and the ingress must fit, or the run would fail half way
-    /// (domain.md section 2.2: the sums for the full set).
+    /// The 13 services and the ingress must fit, or the run would fail half way.
     BELOW_SERVICES = "MTH-1504" "quota.below-services" Error;
     /// The 13 services and the ingress need a Service and at least a pod each.
     COUNT_BELOW_SERVICES = "MTH-1505" "quota.count-below-services" Error;

@@ -1,4 +1,6 @@
 //! Step 5 of the wizard: how people get in and how data is kept.
+//!
+//! Sources: domain.md sections 9.3 (single sign-on), 9.6 (policy packs) and 10 (the rest).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,8 +17,7 @@ use crate::words::{AuthMethod, Compliance, MfaPolicy, Tier};
 rules! {
     /// The rules of `[security]`.
     SECURITY:
-    /// Single sign-on needs a realm of one's own, which PROFESSIONAL and ENTERPRISE have
-    /// (domain.md section 9.3).
+    /// Single sign-on needs a realm of one's own, which PROFESSIONAL and ENTERPRISE have.
     SSO_TIER = "MTH-1401" "security.sso.tier" Error;
     /// The chosen way of single sign-on needs its section.
     SSO_MISSING = "MTH-1402" "security.sso.missing" Error;
@@ -31,7 +32,7 @@ rules! {
     SAML_METADATA = "MTH-1406" "security.saml.metadata-url" Error;
     /// An entity id is 1 to 1024 characters without blanks (SAML 2.0 core, section 8.3.6).
     SAML_ENTITY = "MTH-1407" "security.saml.entity-id" Error;
-    /// ENTERPRISE requires a second factor (domain.md section 10).
+    /// ENTERPRISE requires a second factor.
     MFA_ENTERPRISE = "MTH-1408" "security.mfa.enterprise" Error;
     /// A policy pack expects that users can at least set up a second factor.
     MFA_COMPLIANCE = "MTH-1409" "security.mfa.compliance" Warning;
@@ -39,7 +40,7 @@ rules! {
     CIDR_FORM = "MTH-1410" "security.network.cidr" Error;
     /// The bits of an address after the fixed ones must be 0, or it is not clear what was meant.
     CIDR_HOST_BITS = "MTH-1411" "security.network.host-bits" Error;
-    /// There may be at most 50 networks (domain.md section 10).
+    /// There may be at most 50 networks.
     CIDR_COUNT = "MTH-1412" "security.network.count" Error;
     /// Each network is named once.
     CIDR_DUPLICATE = "MTH-1413" "security.network.duplicate" Error;
@@ -49,7 +50,7 @@ rules! {
     CIDR_WORLD = "MTH-1415" "security.network.world" Warning;
     /// A tenant without a public address cannot be reached by the networks of the list.
     ALLOW_UNUSED = "MTH-1416" "security.network.allow-unused" Warning;
-    /// A policy pack is one of those that the tier has (domain.md section 9.6).
+    /// A policy pack is one of those that the tier has.
     COMPLIANCE_TIER = "MTH-1417" "security.compliance.tier" Error;
     /// Each policy pack is named once.
     COMPLIANCE_DUPLICATE = "MTH-1418" "security.compliance.duplicate" Error;

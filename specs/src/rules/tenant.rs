@@ -1,4 +1,6 @@
 //! Step 1 of the wizard: who the tenant is.
+//!
+//! Numbers: domain.md sections 2.3 (limits of the tiers), 8 (reserved slugs) and 10 (the rest).
 
 use matih_model::TenantId;
 
@@ -13,18 +15,18 @@ rules! {
     /// The rules of `[tenant]`.
     TENANT:
     /// A slug is lower-case letters, digits and single hyphens, first a letter, last a letter or
-    /// digit: it becomes part of namespaces, releases and domains (domain.md section 10).
+    /// digit: it becomes part of namespaces, releases and domains.
     SLUG_PATTERN = "MTH-1007" "tenant.slug.pattern" Error;
     /// A slug has 3 to 32 characters, so that the longest name made of it still fits in 53
-    /// characters, the limit of Helm (domain.md section 10).
+    /// characters, the limit of Helm.
     SLUG_LENGTH = "MTH-1008" "tenant.slug.length" Error;
-    /// Some slugs are names of the platform's own hosts and namespaces (domain.md section 8).
+    /// Some slugs are names of the platform's own hosts and namespaces.
     SLUG_RESERVED = "MTH-1009" "tenant.slug.reserved" Error;
-    /// A name has 3 to 100 characters (domain.md section 10).
+    /// A name has 3 to 100 characters.
     NAME_LENGTH = "MTH-1010" "tenant.name.length" Error;
     /// A name has no control characters and no blanks at its ends: it is shown in lists and mails.
     NAME_CHARACTERS = "MTH-1011" "tenant.name.characters" Error;
-    /// A description has at most 500 characters (domain.md section 10).
+    /// A description has at most 500 characters.
     DESCRIPTION_LENGTH = "MTH-1012" "tenant.description.length" Error;
     /// An e-mail address must be one that a mail can be sent to.
     EMAIL = "MTH-1013" "tenant.email.form" Error;
@@ -41,12 +43,11 @@ rules! {
     TAX_ID = "MTH-1018" "tenant.tax-id.form" Error;
     /// A billing address has at most 500 characters.
     BILLING_ADDRESS = "MTH-1019" "tenant.billing-address.length" Error;
-    /// A limit above that of the tier has no effect: the tier's own limit is met first
-    /// (domain.md section 2.3).
+    /// A limit above that of the tier has no effect: the tier's own limit is met first.
     LIMIT_ABOVE_TIER = "MTH-1020" "tenant.limits.above-tier" Warning;
 }
 
-/// Slugs that belong to the platform (domain.md section 8); those that begin with `kube-` too.
+/// Slugs that belong to the platform; those that begin with `kube-` too.
 const RESERVED: &[&str] = &[
     "admin", "api", "app", "auth", "default", "docs", "login", "mail", "matih", "platform",
     "status", "support", "system", "www",

@@ -1,4 +1,7 @@
 //! Where a tenant lives, how big it is, what it reads and what it runs.
+//!
+//! The fields are those of domain.md section 10, steps 2 to 4; credentials: section 7.4; quota:
+//! section 2.2.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,7 +9,7 @@ use serde::Serialize;
 use super::{Quantity, Secret};
 use crate::words::{DataSourceType, Provider, ResourceTier};
 
-/// Where the tenant lives and how big it is (domain.md section 10, step 2).
+/// Where the tenant lives and how big it is.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Infrastructure {
@@ -30,7 +33,7 @@ pub struct Infrastructure {
     pub credentials: Option<Credentials>,
 }
 
-/// The identity in the tenant's cloud account, by provider (domain.md section 7.4).
+/// The identity in the tenant's cloud account, by provider.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Credentials {
@@ -84,7 +87,7 @@ pub struct GcpCredentials {
     pub service_account_email: String,
 }
 
-/// A system that the tenant's data comes from (domain.md section 10, step 3).
+/// A system that the tenant's data comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataSource {
@@ -110,7 +113,7 @@ pub struct DataSource {
     pub ssl: bool,
 }
 
-/// Which parts of the product the tenant has (domain.md section 10, step 4).
+/// Which parts of the product the tenant has.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Modules {
@@ -131,8 +134,8 @@ pub struct Modules {
     pub data_platform: bool,
 }
 
-/// Values that replace the quota of the tier (domain.md section 2.2; the names are those of a
-/// Kubernetes ResourceQuota with `_` for `.`).
+/// Values that replace the quota of the tier; the names are those of a Kubernetes ResourceQuota,
+/// with `_` for `.`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {

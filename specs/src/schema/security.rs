@@ -1,4 +1,6 @@
 //! How people get in and how data is kept.
+//!
+//! The fields are those of domain.md section 10, step 5.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,7 +8,7 @@ use serde::Serialize;
 use super::Secret;
 use crate::words::{AuthMethod, Compliance, MfaPolicy};
 
-/// How people get in and how data is kept (domain.md section 10, step 5).
+/// How people get in and how data is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Security {
