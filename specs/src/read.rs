@@ -10,6 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::findings::Findings;
 use crate::nearest::nearest;
 use crate::rule::rules;
+use crate::rules::secret;
 
 rules! {
     /// The rules of reading any TOML file.
@@ -95,7 +96,7 @@ pub(crate) fn read_file<T>(
 ) -> Option<T> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        mask_secrets(findings, text);
+        secret::mask_lines(findings, text);
     }
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
@@ -104,28 +105,6 @@ pub(crate) fn read_file<T>(
     errors
         .is_empty()
         .then(|| read_table(findings, String::new(), Some(root.get_ref()), read))
-}
-
-/// Whether a key by its name may hold a secret.
-fn names_a_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["pass", "pwd", "secret", "token", "key"]
-        .iter()
-        .any(|word| key.contains(word))
-}
-
-/// Masks what may be secrets in a text that is not TOML.
-fn mask_secrets(findings: &mut Findings, text: &str) {
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        if let Some((key, value)) = line.split_once('=')
-            && names_a_secret(key)
-            && !value.trim_start().starts_with('{')
-        {
-            findings.mask_at(start + key.len() + 1..start + line.trim_end().len());
-        }
-        start += line.len();
-    }
 }
 
 /// Reads one table and refuses the keys that `read` did not ask for; a table that is not there
@@ -329,7 +308,7 @@ impl<'f, 'r> Table<'f, 'r> {
             if self.known.contains(&name) {
                 continue;
             }
-            if names_a_secret(name) && !matches!(value.get_ref(), DeValue::Table(_)) {
+            if secret::is_named_in(name) && !matches!(value.get_ref(), DeValue::Table(_)) {
                 self.findings.mask_at(value.span());
             }
             let hint = match nearest(name, self.known.iter().copied()) {

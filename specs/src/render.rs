@@ -2,7 +2,11 @@
 //!
 //! The renderer of the text is named in this file only, so that it can be changed in one place.
 
-use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+use std::iter;
+
+use annotate_snippets::{
+    Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet,
+};
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, Place};
@@ -33,13 +37,12 @@ impl Diagnostics {
             .id(format!("{} {}", diagnostic.rule.code, diagnostic.rule.name));
         let mut group = Group::with_title(title);
         if let Some(place) = &diagnostic.place {
-            group = group.element(self.snippet(place, &diagnostic.labels));
-            let elsewhere = diagnostic
-                .labels
-                .iter()
-                .filter(|label| label.place.file != place.file);
-            for label in elsewhere {
-                group = group.element(self.snippet(&label.place, std::slice::from_ref(label)));
+            let here = |label: &&Label| label.place.file == place.file;
+            let labels = diagnostic.labels.iter().filter(here).map(context);
+            let primary = AnnotationKind::Primary.span(place.range());
+            group = group.element(self.snippet(place, iter::once(primary).chain(labels)));
+            for label in diagnostic.labels.iter().filter(|label| !here(label)) {
+                group = group.element(self.snippet(&label.place, iter::once(context(label))));
             }
         }
         if let Some(hint) = &diagnostic.hint {
@@ -48,25 +51,19 @@ impl Diagnostics {
         vec![group]
     }
 
-    fn snippet<'a>(&'a self, place: &'a Place, labels: &'a [Label]) -> Element<'a> {
+    /// The lines around annotations, or the bare place if the text is not at hand.
+    fn snippet<'a>(
+        &'a self,
+        place: &'a Place,
+        annotations: impl Iterator<Item = Annotation<'a>>,
+    ) -> Element<'a> {
         let Some(source) = self.source(&place.file) else {
-            return Origin::path(&*place.file)
-                .line(place.line as usize)
-                .char_column(place.column as usize)
-                .into();
+            let origin = Origin::path(&*place.file).line(place.line as usize);
+            return origin.char_column(place.column as usize).into();
         };
-        let here = labels
-            .iter()
-            .filter(|label| label.place.file == place.file)
-            .map(|label| {
-                AnnotationKind::Context
-                    .span(label.place.range())
-                    .label(&*label.text)
-            });
         Snippet::source(&*source.text)
             .path(&*source.name)
-            .annotation(AnnotationKind::Primary.span(place.range()))
-            .annotations(here)
+            .annotations(annotations)
             .into()
     }
 
@@ -110,6 +107,12 @@ impl Diagnostics {
             }],
         })
     }
+}
+
+fn context(label: &Label) -> Annotation<'_> {
+    AnnotationKind::Context
+        .span(label.place.range())
+        .label(&*label.text)
 }
 
 fn sarif_rule(rule: &Rule) -> Value {

@@ -25,6 +25,9 @@ fn bad_spec(rule: &Rule) -> String {
 
 /// Everything that is found, also in a spec that can be used.
 fn findings(file: &str, text: &str) -> Diagnostics {
+    if file.contains(".taken.") {
+        return fleet(file, text);
+    }
     if file.starts_with("MTH-17") {
         matih_specs::parse_platform(file, text)
             .map_or_else(|diagnostics| diagnostics, |parsed| parsed.warnings)
@@ -32,6 +35,17 @@ fn findings(file: &str, text: &str) -> Diagnostics {
         matih_specs::parse_tenant(file, text)
             .map_or_else(|diagnostics| diagnostics, |parsed| parsed.warnings)
     }
+}
+
+/// What is found if a second file says the same, with another slug where that is not the point.
+fn fleet(file: &str, text: &str) -> Diagnostics {
+    let second = match file.contains("slug") {
+        true => text.to_owned(),
+        false => text.replace("slug = \"sparrow\"", "slug = \"finch\""),
+    };
+    let specs = [(file, text), ("second.toml", &second)]
+        .map(|(file, text)| matih_specs::parse_tenant(file, text).unwrap());
+    matih_specs::rules::check_fleet(&specs)
 }
 
 #[expect(

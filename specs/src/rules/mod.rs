@@ -5,8 +5,10 @@
 //! 12 data sources, 13 modules, 14 security, 15 quota, 16 resources of the spec's own, 17 the
 //! platform file.
 
+mod cidr;
 pub(crate) mod data_sources;
 pub(crate) mod extra;
+mod fleet;
 pub(crate) mod forms;
 pub(crate) mod infrastructure;
 pub(crate) mod modules;
@@ -16,15 +18,18 @@ pub(crate) mod secret;
 pub(crate) mod security;
 pub(crate) mod tenant;
 
+pub use fleet::check_fleet;
+
 use crate::findings::Findings;
 use crate::rule::Rule;
 use crate::schema::TenantSpec;
 
-/// Every rule of this half of the crate, by code.
+/// Every rule of reading and of the two files, by area.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         crate::read::READING,
         tenant::TENANT,
+        fleet::FLEET,
         secret::SECRETS,
         infrastructure::INFRASTRUCTURE,
         data_sources::DATA_SOURCES,

@@ -4,6 +4,7 @@ use matih_model::SecretRef;
 
 use super::forms;
 use crate::diagnostic::Diagnostic;
+use crate::findings::Findings;
 use crate::rule::rules;
 
 rules! {
@@ -69,4 +70,26 @@ fn is_store_name(name: &str) -> bool {
             && !part.contains(|c: char| c.is_ascii_uppercase())
     };
     name.contains('/') && name.len() <= 200 && name.split('/').all(part)
+}
+
+/// Whether a key by its name may hold a secret.
+pub(crate) fn is_named_in(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["pass", "pwd", "secret", "token", "key"]
+        .iter()
+        .any(|word| key.contains(word))
+}
+
+/// Masks what may be secrets in a text that is not TOML.
+pub(crate) fn mask_lines(findings: &mut Findings, text: &str) {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some((key, value)) = line.split_once('=')
+            && is_named_in(key)
+            && !value.trim_start().starts_with('{')
+        {
+            findings.mask_at(start + key.len() + 1..start + line.trim_end().len());
+        }
+        start += line.len();
+    }
 }

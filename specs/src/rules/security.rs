@@ -3,10 +3,10 @@
 //! Sources: domain.md sections 9.3 (single sign-on), 9.6 (policy packs) and 10 (the rest).
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use matih_model::Tenancy;
 
+use super::cidr::Cidr;
 use super::forms;
 use crate::diagnostic::Diagnostic;
 use crate::findings::Findings;
@@ -163,67 +163,6 @@ fn second_factor(spec: &TenantSpec, f: &mut Findings) {
             "security.mfa",
             diagnostic.hint("write `mfa = \"required\"`"),
         );
-    }
-}
-
-/// A network: its address as a number at the left end of 128 bits, and its fixed bits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Cidr {
-    v6: bool,
-    bits: u128,
-    fixed: u32,
-}
-
-impl Cidr {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, fixed) = text.split_once('/')?;
-        let (bits, width) = match address.parse().ok()? {
-            IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, 32),
-            IpAddr::V6(ip) => (ip.to_bits(), 128),
-        };
-        let digits = fixed.bytes().all(|b| b.is_ascii_digit());
-        let fixed = fixed
-            .parse()
-            .ok()
-            .filter(|fixed| digits && *fixed <= width)?;
-        Some(Self {
-            v6: width == 128,
-            bits,
-            fixed,
-        })
-    }
-
-    /// The same with all bits after the fixed ones 0.
-    fn network(self) -> Self {
-        let free = u128::MAX.checked_shr(self.fixed).unwrap_or(0);
-        Self {
-            bits: self.bits & !free,
-            ..self
-        }
-    }
-
-    fn contains(self, other: Self) -> bool {
-        self.v6 == other.v6
-            && self.fixed <= other.fixed
-            && Self {
-                fixed: self.fixed,
-                ..other
-            }
-            .network()
-            .bits
-                == self.bits
-    }
-}
-
-impl std::fmt::Display for Cidr {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let address = if self.v6 {
-            IpAddr::from(self.bits.to_be_bytes())
-        } else {
-            let [a, b, c, d, ..] = self.bits.to_be_bytes();
-            IpAddr::from([a, b, c, d])
-        };
-        write!(f, "{address}/{}", self.fixed)
     }
 }
 
