@@ -86,7 +86,7 @@ pub fn file(path: &Path) -> Result<Source, LoadError> {
 /// out, and folders inside are not entered.
 ///
 /// # Errors
-/// As [`file`], or the folder has no such file.
+/// As [`file()`], or the folder has no such file.
 pub fn file_or_folder(path: &Path) -> Result<Vec<Source>, LoadError> {
     if !path.is_dir() {
         return Ok(vec![file(path)?]);
