@@ -1,0 +1,252 @@
+//! How edits and outcomes change the record of a tenant. Pure: the same head, edits and outcomes
+//! give the same record, before a crash and after it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use matih_model::{
+    Address, Attributes, Digest, Edit, OutputRef, Recorded, Resource, SecretUse, Snapshot,
+    SnapshotId, Value,
+};
+
+use crate::codec::{self, Sealed};
+use crate::error::StateError;
+use crate::journal::{JournalEntry, JournalState};
+use crate::table::runs::RecordEdit;
+use crate::table::tenants::TokenRow;
+
+/// One recorded resource with its digest.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    recorded: Arc<Recorded>,
+    digest: Digest,
+}
+
+/// What is recorded of a tenant, by address.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record(BTreeMap<Address, Entry>);
+
+impl Record {
+    /// The record of a snapshot.
+    pub(crate) fn of(snapshot: &Snapshot, digests: &BTreeMap<Address, Digest>) -> Self {
+        let entry = |(address, digest): (&Address, &Digest)| {
+            let recorded = snapshot.get(address)?.clone();
+            let digest = *digest;
+            Some((address.clone(), Entry { recorded, digest }))
+        };
+        Self(digests.iter().filter_map(entry).collect())
+    }
+
+    /// Whether it is what a snapshot holds.
+    pub(crate) fn is_of(&self, snapshot: &Snapshot) -> bool {
+        let held = snapshot.resources().iter();
+        held.eq(self.iter())
+    }
+
+    /// The digest of what is recorded at an address.
+    pub(crate) fn digest(&self, address: &Address) -> Option<Digest> {
+        self.0.get(address).map(|entry| entry.digest)
+    }
+
+    /// Puts a record in its place and returns its body, to be stored.
+    fn put(&mut self, recorded: Arc<Recorded>) -> Result<Sealed, StateError> {
+        let sealed = codec::seal_record(&recorded)?;
+        let address = recorded.resource.address.clone();
+        let digest = sealed.seal;
+        self.0.insert(address, Entry { recorded, digest });
+        Ok(sealed)
+    }
+
+    /// Takes an outcome over; returns the body to be stored. `applied` is the record of an
+    /// outcome that made one, with its body.
+    pub(crate) fn settle(
+        &mut self,
+        row: &JournalEntry,
+        applied: Option<(Arc<Recorded>, Sealed)>,
+    ) -> Result<Option<Sealed>, StateError> {
+        match (&row.state, applied) {
+            (JournalState::Applied { record }, Some((recorded, body))) => {
+                let digest = *record;
+                self.0
+                    .insert(row.address.clone(), Entry { recorded, digest });
+                Ok(Some(body))
+            }
+            (JournalState::Deleted, _) => {
+                self.0.remove(&row.address);
+                Ok(None)
+            }
+            (JournalState::Unsettled, _) => {
+                let mut recorded = Recorded::clone(self.find(&row.address)?);
+                recorded.unsettled = true;
+                self.put(Arc::new(recorded)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn find(&self, address: &Address) -> Result<&Arc<Recorded>, StateError> {
+        self.0
+            .get(address)
+            .map(|entry| &entry.recorded)
+            .ok_or_else(|| StateError::Edit {
+                address: address.clone(),
+                why: "is not recorded",
+            })
+    }
+
+    /// Carries out one change to the record alone; returns the bodies that it made.
+    pub(crate) fn edit(&mut self, edit: &RecordEdit) -> Result<Vec<Sealed>, StateError> {
+        match edit {
+            RecordEdit::Import(recorded) => self.import(recorded),
+            RecordEdit::Edit(Edit::Rewrite { resource }) => {
+                let before = self.find(&resource.address)?.clone();
+                let after = self.rewritten(&before, resource);
+                Ok(vec![self.put(Arc::new(after))?])
+            }
+            RecordEdit::Edit(Edit::Forget { address }) => {
+                self.find(address)?;
+                self.0.remove(address);
+                Ok(Vec::new())
+            }
+            RecordEdit::Edit(Edit::Refresh {
+                address,
+                outputs,
+                version,
+            }) => {
+                let mut recorded = Recorded::clone(self.find(address)?);
+                recorded.outputs = outputs.clone();
+                recorded.version = Some(version.clone());
+                Ok(vec![self.put(Arc::new(recorded))?])
+            }
+            RecordEdit::Edit(Edit::Move { from, to }) => self.rename(from, to),
+        }
+    }
+
+    fn import(&mut self, recorded: &Recorded) -> Result<Vec<Sealed>, StateError> {
+        let address = recorded.resource.address.clone();
+        if self.0.contains_key(&address) {
+            let why = "is recorded already";
+            return Err(StateError::Edit { address, why });
+        }
+        Ok(vec![self.put(Arc::new(recorded.clone()))?])
+    }
+
+    /// The record under another desired form whose applied values are the same. A reference that
+    /// is new in it stands for what its output is now.
+    fn rewritten(&self, before: &Recorded, resource: &Resource) -> Recorded {
+        let resolved = resource
+            .attributes
+            .refs()
+            .into_iter()
+            .filter_map(|reference| {
+                let known = before.resolved.get(reference).cloned();
+                let value = known.or_else(|| {
+                    let entry = self.0.get(&reference.address)?;
+                    entry.recorded.outputs.get(&reference.output).cloned()
+                })?;
+                Some((reference.clone(), value))
+            })
+            .collect();
+        Recorded {
+            resource: resource.clone(),
+            resolved,
+            ..before.clone()
+        }
+    }
+
+    /// Calls a resource something else, also wherever another one speaks of it.
+    fn rename(&mut self, from: &Address, to: &Address) -> Result<Vec<Sealed>, StateError> {
+        self.find(from)?;
+        if self.0.contains_key(to) {
+            return Err(StateError::Edit {
+                address: to.clone(),
+                why: "is recorded already",
+            });
+        }
+        let mut made = Vec::new();
+        for (address, entry) in std::mem::take(&mut self.0) {
+            let mut recorded = renamed(&entry.recorded, from, to);
+            if address == *from {
+                recorded.resource.address = to.clone();
+            }
+            if recorded == *entry.recorded {
+                self.0.insert(address, entry);
+            } else {
+                made.push(self.put(Arc::new(recorded))?);
+            }
+        }
+        Ok(made)
+    }
+
+    /// The digests by address: what a snapshot's identity is made of.
+    pub(crate) fn digests(&self) -> BTreeMap<Address, Digest> {
+        let pair = |(address, entry): (&Address, &Entry)| (address.clone(), entry.digest);
+        self.0.iter().map(pair).collect()
+    }
+
+    /// Addresses and records, by address.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Address, &Arc<Recorded>)> {
+        self.0
+            .iter()
+            .map(|(address, entry)| (address, &entry.recorded))
+    }
+
+    /// The records by address.
+    pub(crate) fn resources(&self) -> BTreeMap<Address, Arc<Recorded>> {
+        let pair =
+            |(address, recorded): (&Address, &Arc<Recorded>)| (address.clone(), recorded.clone());
+        self.iter().map(pair).collect()
+    }
+
+    /// Every secret in use, in order, without repeats.
+    pub(crate) fn secrets(&self) -> Vec<SecretUse> {
+        let mut found: Vec<SecretUse> = self
+            .0
+            .values()
+            .flat_map(|entry| entry.recorded.resource.attributes.secrets())
+            .cloned()
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// What a look at the world needs. What must be sent again has no token: it never counts as
+    /// unchanged.
+    pub(crate) fn tokens(&self, head: SnapshotId) -> TokenRow {
+        let entries = self.0.iter().map(|(address, entry)| {
+            let recorded = &entry.recorded;
+            let version = recorded.version.clone().filter(|_| !recorded.unsettled);
+            let remote_id = recorded.remote_id.clone();
+            (address.resource_name(), remote_id, version, entry.digest)
+        });
+        TokenRow {
+            head,
+            entries: entries.collect(),
+        }
+    }
+}
+
+fn renamed(recorded: &Recorded, from: &Address, to: &Address) -> Recorded {
+    let name = |address: &Address| if address == from { to } else { address }.clone();
+    let point = |reference: &OutputRef| OutputRef {
+        address: name(&reference.address),
+        output: reference.output.clone(),
+    };
+    let attributes: Attributes = recorded
+        .resource
+        .attributes
+        .map_refs(&mut |reference| Value::Ref(point(reference)));
+    let resolved = recorded.resolved.iter();
+    Recorded {
+        resource: Resource {
+            attributes,
+            depends_on: recorded.resource.depends_on.iter().map(name).collect(),
+            ..recorded.resource.clone()
+        },
+        resolved: resolved
+            .map(|(reference, value)| (point(reference), value.clone()))
+            .collect(),
+        ..recorded.clone()
+    }
+}

@@ -1,0 +1,257 @@
+//! The tables `runs`, `plans` and `edits`.
+
+use matih_model::{Digest, Edit, Phase, Plan, Recorded, RunId, SnapshotId, TenantId, Verb};
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{self, Sealed};
+use crate::error::StateError;
+use crate::status::RunOutcome;
+use crate::table::{self, change, counted, insert_sealed, signed};
+
+/// One run of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Its name.
+    pub run: RunId,
+    /// Whose run.
+    pub tenant: TenantId,
+    /// To what end.
+    pub verb: Verb,
+    /// Who started it.
+    pub who: String,
+    /// On which host.
+    pub host: String,
+    /// The plan that it carries out; `None` for a change to the record alone.
+    pub plan: Option<Digest>,
+    /// The head that it started from.
+    pub base: Option<SnapshotId>,
+    /// The head that it left; `None` while it is open, and where there is no snapshot.
+    pub head: Option<SnapshotId>,
+    /// When it was opened, milliseconds since the epoch.
+    pub opened_ms: u64,
+    /// When it ended.
+    pub ended_ms: Option<u64>,
+    /// How it ended; `None` while it is under way, and when it was interrupted.
+    pub outcome: Option<RunOutcome>,
+    /// How many actions its plan has.
+    pub actions: u64,
+    /// How many of them were begun: so many rows the journal has.
+    pub begun: u64,
+    /// How many of the begun ones have an outcome.
+    pub settled: u64,
+    /// How many of those failed.
+    pub failed: u64,
+    /// The phase of the action that began last.
+    pub phase: Option<Phase>,
+    /// Not closed: under way, interrupted, or ended with outcomes that nobody knows yet.
+    pub open: bool,
+    /// How many edits the record has had.
+    pub(crate) edits: u64,
+    /// Counts the changes to the record in this run.
+    pub(crate) ordinal: u64,
+    /// The changes up to this one are in a snapshot.
+    pub(crate) folded: u64,
+}
+
+impl RunSummary {
+    /// How many actions have no known outcome.
+    pub fn pending(&self) -> u64 {
+        self.begun.saturating_sub(self.settled)
+    }
+}
+
+/// A change to the record alone, as it is kept while its run is open.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum RecordEdit {
+    Edit(Edit),
+    Import(Box<Recorded>),
+}
+
+/// A kept edit with its place among the changes of its run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EditRow {
+    pub(crate) ordinal: u64,
+    pub(crate) edit: RecordEdit,
+}
+
+const TABLE: &str = "runs";
+
+fn key(id: i64, row: &RunSummary) -> String {
+    key_of(id, row.run.as_str(), row.tenant.as_str(), row.open)
+}
+
+fn key_of(id: i64, name: &str, tenant: &str, open: bool) -> String {
+    format!("{id}/{tenant}/{}/{name}", u8::from(open))
+}
+
+/// Makes the row of a new run and returns its number.
+pub(crate) fn insert(connection: &Connection, row: &RunSummary) -> Result<i64, StateError> {
+    let id: i64 = connection
+        .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM runs")?
+        .query_row([], |row| row.get(0))?;
+    let sealed = codec::seal(TABLE, &key(id, row), row)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO runs (id, name, tenant, open, body, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            id,
+            row.run.as_str(),
+            row.tenant.as_str(),
+            row.open,
+            sealed.body,
+            sealed.seal.as_bytes()
+        ])?;
+    Ok(id)
+}
+
+/// Rewrites the row of a run that is open.
+pub(crate) fn update(connection: &Connection, id: i64, row: &RunSummary) -> Result<(), StateError> {
+    let key = key(id, row);
+    let sealed = codec::seal(TABLE, &key, row)?;
+    change(
+        connection,
+        "UPDATE runs SET open = ?2, body = ?3, seal = ?4 WHERE id = ?1 AND open = 1",
+        params![id, row.open, sealed.body, sealed.seal.as_bytes()],
+        &format!("{TABLE} row {key}"),
+    )
+}
+
+/// A tenant's runs, oldest first. The tenant's row says how many there are.
+pub(crate) fn of_tenant(
+    connection: &Connection,
+    tenant: &TenantId,
+    count: u64,
+) -> Result<Vec<(i64, RunSummary)>, StateError> {
+    let sql = "SELECT id, name, tenant, open, body, seal FROM runs WHERE tenant = ?1 ORDER BY id";
+    let found = select(connection, sql, [tenant.as_str()])?;
+    counted(&format!("the runs of {tenant}"), count, found.len())?;
+    Ok(found)
+}
+
+/// The newest runs of all tenants, newest first.
+pub(crate) fn newest(
+    connection: &Connection,
+    count: u64,
+) -> Result<Vec<(i64, RunSummary)>, StateError> {
+    let sql = "SELECT id, name, tenant, open, body, seal FROM runs ORDER BY id DESC LIMIT ?1";
+    select(connection, sql, [signed(count)])
+}
+
+/// The open run of a tenant, which the tenant's row names.
+pub(crate) fn open(
+    connection: &Connection,
+    tenant: &TenantId,
+    run: &RunId,
+) -> Result<(i64, RunSummary), StateError> {
+    let sql = "SELECT id, name, tenant, open, body, seal FROM runs WHERE name = ?1";
+    let place = || format!("{TABLE} row of {run}");
+    let (id, row) = select(connection, sql, [run.as_str()])?
+        .pop()
+        .ok_or_else(|| StateError::damaged(place(), "it is missing"))?;
+    if row.open && row.tenant == *tenant {
+        Ok((id, row))
+    } else {
+        Err(StateError::damaged(
+            place(),
+            format!("it is no open run of {tenant}"),
+        ))
+    }
+}
+
+fn select(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<(i64, RunSummary)>, StateError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let text = |column| -> Result<&str, StateError> {
+            Ok(row
+                .get_ref(column)?
+                .as_str()
+                .map_err(rusqlite::Error::from)?)
+        };
+        let bytes = |column| -> Result<&[u8], StateError> {
+            Ok(row
+                .get_ref(column)?
+                .as_blob()
+                .map_err(rusqlite::Error::from)?)
+        };
+        let id = row.get(0)?;
+        let key = key_of(id, text(1)?, text(2)?, row.get(3)?);
+        found.push((id, codec::unseal(TABLE, &key, bytes(4)?, bytes(5)?)?));
+    }
+    Ok(found)
+}
+
+pub(crate) fn seal_plan(plan: &Plan) -> Result<Sealed, StateError> {
+    codec::seal("plans", &plan.id(), plan)
+}
+
+pub(crate) fn insert_plan(
+    connection: &Connection,
+    id: i64,
+    plan: &Sealed,
+) -> Result<(), StateError> {
+    let sql = "INSERT INTO plans (run, body, seal) VALUES (?1, ?2, ?3)";
+    insert_sealed(connection, sql, &id, plan)
+}
+
+pub(crate) fn plan(connection: &Connection, id: i64, plan: &Digest) -> Result<Plan, StateError> {
+    let sql = "SELECT body, seal FROM plans WHERE run = ?1";
+    table::row(connection, sql, [id], "plans", plan)?
+        .ok_or_else(|| StateError::damaged(format!("the plan of run {id}"), "it is missing"))
+}
+
+fn edit_key(run: i64, place: u64) -> String {
+    format!("{run}/{place}")
+}
+
+pub(crate) fn insert_edit(
+    connection: &Connection,
+    run: i64,
+    place: u64,
+    row: &EditRow,
+) -> Result<(), StateError> {
+    let sealed = codec::seal("edits", &edit_key(run, place), row)?;
+    connection
+        .prepare_cached("INSERT INTO edits (run, place, body, seal) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            run,
+            signed(place),
+            sealed.body,
+            sealed.seal.as_bytes()
+        ])?;
+    Ok(())
+}
+
+/// The edits of an open run, in order.
+pub(crate) fn edits(
+    connection: &Connection,
+    run: i64,
+    count: u64,
+) -> Result<Vec<EditRow>, StateError> {
+    (0..count)
+        .map(|place| {
+            let key = edit_key(run, place);
+            let sql = "SELECT body, seal FROM edits WHERE run = ?1 AND place = ?2";
+            table::row(connection, sql, params![run, signed(place)], "edits", &key)?
+                .ok_or_else(|| StateError::damaged(format!("edits row {key}"), "it is missing"))
+        })
+        .collect()
+}
+
+/// Drops what only an open run needs.
+pub(crate) fn drop_plan(connection: &Connection, run: i64) -> Result<(), StateError> {
+    for sql in [
+        "DELETE FROM plans WHERE run = ?1",
+        "DELETE FROM edits WHERE run = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([run])?;
+    }
+    Ok(())
+}
