@@ -6,10 +6,11 @@
 
 use matih_model::value::Attributes;
 use matih_model::{
-    AttributeChange, AttributePath, KindSchema, OutputRef, Recorded, SecretUse, Text, Value,
+    AttributeChange, AttributePath, KindSchema, OutputRef, Recorded, SecretUse, Value,
 };
 
 use crate::resolve::UNKNOWN;
+use crate::trail::{Trail, within};
 
 /// What goes into one comparison.
 pub(crate) struct Comparison<'a> {
@@ -51,43 +52,6 @@ impl<'a> Seen<'a> {
         match self {
             Self::There(value) => find(value).map_or(Self::Absent, Self::There),
             other => other,
-        }
-    }
-}
-
-/// A path from the leaf up, on the stack: it becomes an [`AttributePath`] only where one is needed.
-#[derive(Clone, Copy)]
-pub(crate) struct Trail<'t> {
-    parent: Option<&'t Trail<'t>>,
-    part: Part<'t>,
-}
-
-#[derive(Clone, Copy)]
-enum Part<'t> {
-    Key(&'t str),
-    Index(usize),
-}
-
-impl<'t> Trail<'t> {
-    pub(crate) fn key(parent: Option<&'t Self>, key: &'t str) -> Self {
-        Self {
-            parent,
-            part: Part::Key(key),
-        }
-    }
-
-    pub(crate) fn item(parent: &'t Self, index: usize) -> Self {
-        Self {
-            parent: Some(parent),
-            part: Part::Index(index),
-        }
-    }
-
-    pub(crate) fn path(&self) -> AttributePath {
-        let above = self.parent.map_or_else(AttributePath::root, Self::path);
-        match self.part {
-            Part::Key(key) => above.join(key),
-            Part::Index(index) => above.join(index.to_string()),
         }
     }
 }
@@ -210,11 +174,11 @@ impl<'a> Walk<'_, 'a> {
         let read = matches!(seen, Seen::There(_));
         let mut left: Vec<&'a Value> = there.iter().collect();
         wanted.iter().enumerate().all(|(index, item)| {
-            let fits = left.iter().position(|other| {
+            let fits = left.iter().position(|&other| {
                 let (was, seen) = if read {
-                    (None, Seen::There(*other))
+                    (None, Seen::There(other))
                 } else {
-                    (Some(*other), Seen::Unread)
+                    (Some(other), Seen::Unread)
                 };
                 let mut probe = Walk {
                     of: self.of,
@@ -342,52 +306,4 @@ fn holds_secret(value: &Value) -> bool {
     let mut found = false;
     value.walk(&mut |it| found |= matches!(it, Value::Secret(_)));
     found
-}
-
-/// The parts of the value at `path` that a pattern stands for: all of it, or what it leads to
-/// inside of it, or nothing.
-fn within<'v>(
-    pattern: &AttributePath,
-    path: &AttributePath,
-    value: &'v Option<Value>,
-) -> Vec<&'v Value> {
-    let Some(value) = value else {
-        return Vec::new();
-    };
-    let mut pairs = pattern.parts().iter().zip(path.parts());
-    if !pairs.all(|(mine, part)| &**mine == "*" || mine == part) {
-        return Vec::new();
-    }
-    found(
-        value,
-        pattern
-            .parts()
-            .get(path.parts().len()..)
-            .unwrap_or_default(),
-    )
-}
-
-/// All values that a pattern leads to inside of a value.
-fn found<'v>(value: &'v Value, pattern: &[Text]) -> Vec<&'v Value> {
-    let Some((first, rest)) = pattern.split_first() else {
-        return vec![value];
-    };
-    let any = &**first == "*";
-    let next: Vec<&Value> = match value {
-        Value::Map(map) if any => map.values().collect(),
-        Value::Map(map) => map.get(first).into_iter().collect(),
-        Value::List(list) if any => list.iter().collect(),
-        Value::List(list) => first
-            .parse::<usize>()
-            .ok()
-            .and_then(|at| list.get(at))
-            .into_iter()
-            .collect(),
-        // Whatever it will turn out to be may differ there.
-        Value::Unknown => vec![value],
-        _ => vec![],
-    };
-    next.into_iter()
-        .flat_map(|value| found(value, rest))
-        .collect()
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use matih_model::{
-    Address, AttributeChange, Change, ChangeKind, ChangeSet, Edit, Note, Observed, Reading, Reason,
-    Recorded, Resource, ResourceGraph,
+    Address, AttributeChange, Change, ChangeKind, ChangeSet, Edit, Note, Reading, Reason, Recorded,
+    Resource, ResourceGraph,
 };
 
 use crate::attributes::{Comparison, compare};
@@ -14,6 +14,7 @@ use crate::input::PlanInput;
 use crate::merge::merged;
 use crate::moves::{self, Records};
 use crate::order::Links;
+use crate::refresh::{refresh_only, taken_over};
 use crate::resolve::{Fate, Outlook};
 use crate::scope::Scope;
 
@@ -22,15 +23,10 @@ use crate::scope::Scope;
 /// # Errors
 /// As [`crate::plan`].
 pub fn diff(input: &PlanInput<'_>) -> Result<ChangeSet, PlannerError> {
-    let nothing = ResourceGraph::empty(input.tenant.clone(), input.desired.tenancy());
-    let desired = if input.options.destroy {
-        &nothing
-    } else {
-        input.desired
-    };
+    let desired = input.wanted();
     let records = moves::records(input)?;
-    let scope = Scope::new(input, desired, &records)?;
-    Ok(difference(input, desired, &records, &scope)?.changes)
+    let scope = Scope::new(input, &desired, &records)?;
+    Ok(difference(input, &desired, &records, &scope)?.changes)
 }
 
 /// What differs, and what has to be said or noted down about it.
@@ -46,22 +42,35 @@ pub(crate) struct Difference {
     pub(crate) notes: Vec<Note>,
 }
 
+impl Difference {
+    pub(crate) fn note(&mut self, address: &Address, text: impl Into<String>) {
+        let (address, text) = (Some(address.clone()), text.into());
+        self.notes.push(Note { address, text });
+    }
+
+    pub(crate) fn note_unread(&mut self, address: &Address, why: &str) {
+        self.note(
+            address,
+            format!("It could not be read ({why}); it is planned as recorded."),
+        );
+    }
+}
+
 pub(crate) fn difference(
     input: &PlanInput<'_>,
     desired: &ResourceGraph,
     records: &Records<'_>,
     scope: &Scope,
 ) -> Result<Difference, PlannerError> {
+    if input.options.refresh_only {
+        return refresh_only(input, records, scope);
+    }
     let mut finder = Finder {
         input,
         records,
         outlook: Outlook::new(records, input.observation, input.catalog),
         found: Difference::default(),
     };
-    if input.options.refresh_only {
-        finder.refresh_all(scope)?;
-        return Ok(finder.found);
-    }
     let links = Links::of_desired(desired);
     let sorted = links
         .sorted()
@@ -110,7 +119,7 @@ impl<'a> Finder<'a> {
         };
         match self.outlook.reading(address) {
             Some(Reading::Missing) => return self.create(resource, Reason::Missing),
-            Some(Reading::Unknown(why)) => self.note_unread(address, why),
+            Some(Reading::Unknown(why)) => self.found.note_unread(address, why),
             Some(Reading::Unchanged | Reading::Present(_)) | None => {}
         }
         self.existing(resource, recorded)
@@ -164,10 +173,11 @@ impl<'a> Finder<'a> {
                 if *wanted != recorded.resource {
                     self.found.rewritten.insert(address.clone(), wanted);
                 }
-                if let Some(observed) = self.outlook.observed(address) {
-                    let ignores = !resource.lifecycle.ignore_changes.is_empty();
-                    let in_sync = !ignores || self.in_sync(recorded, observed)?;
-                    self.refresh(recorded, observed, in_sync);
+                let schema = self.input.catalog.get(&address.kind);
+                if let (Some(schema), Some(observed)) = (schema, self.outlook.observed(address)) {
+                    self.found
+                        .refreshed
+                        .extend(taken_over(schema, recorded, observed));
                 }
             }
         }
@@ -218,37 +228,6 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Whether what was read is what was applied, ignored differences included.
-    fn in_sync(&self, recorded: &Recorded, observed: &Observed) -> Result<bool, PlannerError> {
-        let address = &recorded.resource.address;
-        match self.input.catalog.get(&address.kind) {
-            Some(schema) => {
-                Ok(crate::drift::differences(schema, recorded, observed, &[]).is_empty())
-            }
-            None => Err(PlannerError::UnknownKind(address.clone())),
-        }
-    }
-
-    /// Takes over what was read. Where attributes differ the old token stays, since a new one
-    /// would hide the difference from every later reading.
-    fn refresh(&mut self, recorded: &Recorded, observed: &Observed, in_sync: bool) {
-        let now = Some(&observed.version);
-        let version = if in_sync {
-            now
-        } else {
-            recorded.version.as_ref().or(now)
-        };
-        if let Some(version) = version
-            && (recorded.outputs != observed.outputs || recorded.version.as_ref() != Some(version))
-        {
-            self.found.refreshed.push(Edit::Refresh {
-                address: recorded.resource.address.clone(),
-                outputs: observed.outputs.clone(),
-                version: version.clone(),
-            });
-        }
-    }
-
     /// A resource that is recorded and no longer desired.
     fn undesired(&mut self, recorded: &'a Arc<Recorded>) -> Result<(), PlannerError> {
         let address = &recorded.resource.address;
@@ -258,11 +237,12 @@ impl<'a> Finder<'a> {
         }
         match self.outlook.reading(address) {
             Some(Reading::Missing) => {
-                self.note(address, "It is gone already; only its record is dropped.");
+                self.found
+                    .note(address, "It is gone already; only its record is dropped.");
                 self.found.forgotten.push(address.clone());
                 return Ok(());
             }
-            Some(Reading::Unknown(why)) => self.note_unread(address, why),
+            Some(Reading::Unknown(why)) => self.found.note_unread(address, why),
             Some(Reading::Unchanged | Reading::Present(_)) | None => {}
         }
         if self.input.catalog.get(&address.kind).is_none() {
@@ -275,26 +255,6 @@ impl<'a> Finder<'a> {
             Reason::NoLongerDesired
         };
         self.change(ChangeKind::Delete, reason, Some(recorded), None, Vec::new());
-        Ok(())
-    }
-
-    /// Brings the record up to what was read, and nothing else.
-    fn refresh_all(&mut self, scope: &Scope) -> Result<(), PlannerError> {
-        let records = self.records.all().iter();
-        for (address, recorded) in records.filter(|(address, _)| scope.has(address)) {
-            match self.outlook.reading(address) {
-                Some(Reading::Missing) => self.found.forgotten.push(address.clone()),
-                Some(Reading::Unknown(why)) => self.note_unread(address, why),
-                Some(Reading::Present(observed)) => {
-                    let in_sync = self.in_sync(recorded, observed)?;
-                    if !in_sync {
-                        self.note(address, "It was changed outside of matih; a refresh leaves that to the next plan.");
-                    }
-                    self.refresh(recorded, observed, in_sync);
-                }
-                Some(Reading::Unchanged) | None => {}
-            }
-        }
         Ok(())
     }
 
@@ -334,19 +294,5 @@ impl<'a> Finder<'a> {
             attributes,
         };
         self.found.changes.0.insert(address, change);
-    }
-
-    fn note(&mut self, address: &Address, text: impl Into<String>) {
-        self.found.notes.push(Note {
-            address: Some(address.clone()),
-            text: text.into(),
-        });
-    }
-
-    fn note_unread(&mut self, address: &Address, why: &str) {
-        self.note(
-            address,
-            format!("It could not be read ({why}); it is planned as recorded."),
-        );
     }
 }

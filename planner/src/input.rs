@@ -1,5 +1,6 @@
 //! What is asked of the planner.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,6 +29,20 @@ pub struct PlanInput<'a> {
     pub verb: Verb,
     /// The digest of all that `desired` was compiled from.
     pub inputs: Digest,
+}
+
+impl<'a> PlanInput<'a> {
+    /// What should be there after the plan: nothing, where a destroy was asked for.
+    pub(crate) fn wanted(&self) -> Cow<'a, ResourceGraph> {
+        if self.options.destroy {
+            Cow::Owned(ResourceGraph::empty(
+                self.tenant.clone(),
+                self.desired.tenancy(),
+            ))
+        } else {
+            Cow::Borrowed(self.desired)
+        }
+    }
 }
 
 /// What was asked for beside the two states. The default asks for nothing special.

@@ -29,13 +29,17 @@ mod inverse;
 mod merge;
 mod moves;
 mod order;
+mod refresh;
 mod resolve;
 mod scope;
 mod tasks;
+mod trail;
 
 use std::collections::BTreeMap;
 
-use matih_model::{Plan, PlanDraft, Reading, ResourceGraph};
+use matih_model::{Address, Plan, PlanDraft, Reading, Snapshot, Version};
+
+use crate::order::Links;
 
 pub use after::after;
 pub use diff::diff;
@@ -52,27 +56,17 @@ pub use moves::moves_between;
 /// The input contradicts itself or names what is not there; see [`PlannerError`]. Whether the plan
 /// may be carried out is not decided here but by [`guard`].
 pub fn plan(input: &PlanInput<'_>) -> Result<Plan, PlannerError> {
-    let nothing;
-    let desired = if input.options.destroy {
-        nothing = ResourceGraph::empty(input.tenant.clone(), input.desired.tenancy());
-        &nothing
-    } else {
-        input.desired
-    };
+    let desired = input.wanted();
     let records = moves::records(input)?;
-    let scope = scope::Scope::new(input, desired, &records)?;
-    let found = diff::difference(input, desired, &records, &scope)?;
-    let (tasks, notes) = tasks::tasks(input, desired, &records, &scope, &found.changes)?;
+    let scope = scope::Scope::new(input, &desired, &records)?;
+    let found = diff::difference(input, &desired, &records, &scope)?;
+    let (tasks, notes) = tasks::tasks(input, &desired, &records, &scope, &found.changes)?;
     let actions = if tasks.is_empty() {
         Vec::new()
     } else {
-        let before = order::Links::of_recorded(records.all());
-        order::order(
-            tasks,
-            desired.tenancy(),
-            &order::Links::of_desired(desired),
-            &before,
-        )
+        let depends = Links::of_desired(&desired);
+        let depended = Links::of_recorded(records.all());
+        order::order(tasks, desired.tenancy(), &depends, &depended)
     };
     let edits = moves::edits(&records, &found);
     let mut notes: Vec<_> = notes.into_iter().chain(found.notes).collect();
@@ -81,7 +75,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan, PlannerError> {
         tenant: input.tenant.clone(),
         tenancy: desired.tenancy(),
         verb: input.verb.clone(),
-        base: input.base.map(matih_model::Snapshot::id),
+        base: input.base.map(Snapshot::id),
         inputs: input.inputs,
         actions,
         edits,
@@ -92,8 +86,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan, PlannerError> {
 }
 
 /// The tokens of all objects that were read and are there: what a saved plan is bound to.
-fn reads(input: &PlanInput<'_>) -> BTreeMap<matih_model::Address, matih_model::Version> {
-    let recorded = |address| input.base.and_then(|base| base.get(address));
+fn reads(input: &PlanInput<'_>) -> BTreeMap<Address, Version> {
+    let recorded = |address: &Address| input.base.and_then(|base| base.get(address));
     let readings = input.observation.readings.iter();
     readings
         .filter_map(|(address, reading)| {

@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use matih_model::{Attributes, Resource, Value};
+use matih_model::{Attributes, Resource, SecretUse, Value};
 
-use crate::attributes::{Comparison, Trail, same_secret};
+use crate::attributes::{Comparison, same_secret};
+use crate::trail::Trail;
 
 /// The resource to apply and to record, in place of `desired`.
 pub(crate) fn merged(desired: &Arc<Resource>, comparison: &Comparison<'_>) -> Arc<Resource> {
-    let unread = |secret: &&matih_model::SecretUse| secret.digest.is_none();
+    let unread = |secret: &&SecretUse| secret.digest.is_none();
     if comparison.ignore.is_empty() && !desired.attributes.secrets().iter().any(unread) {
         return Arc::clone(desired);
     }

@@ -10,7 +10,7 @@ use matih_model::{
     Op, Origin, OutputRef, Phase, Plan, Reading, RemoteId, Resource, ResourceGraph, ResourceName,
     RetryPolicy, RunId, Snapshot, Tenancy, TenantId, Value, Verb, Version,
 };
-use matih_planner::{PlanInput, PlanOptions, PlannerError};
+use matih_planner::{AddressPattern, PlanInput, PlanOptions, PlannerError};
 
 /// Kinds: `box` (plain), `disk` (data-bearing), `mail` (one-way), `gate` (a check), `part` (a disk
 /// where `class` is `disk`).
@@ -67,6 +67,15 @@ pub(crate) fn at(name: &str) -> Address {
 /// `box/a` as a name without tenant.
 pub(crate) fn named(name: &str) -> ResourceName {
     at(name).resource_name()
+}
+
+/// `box/a*` as a pattern; one with a tenant is taken as it is.
+pub(crate) fn pat(pattern: &str) -> AddressPattern {
+    if pattern.split('/').count() == 2 {
+        format!("thing.{pattern}").parse().unwrap()
+    } else {
+        pattern.parse().unwrap()
+    }
 }
 
 /// An address as the tests write it.
@@ -185,10 +194,10 @@ impl Case {
         self
     }
     pub(crate) fn target(self, pattern: &str) -> Self {
-        self.with(|it| it.targets.push(pattern.parse().unwrap()))
+        self.with(|it| it.targets.push(pat(pattern)))
     }
     pub(crate) fn exclude(self, pattern: &str) -> Self {
-        self.with(|it| it.excludes.push(pattern.parse().unwrap()))
+        self.with(|it| it.excludes.push(pat(pattern)))
     }
     pub(crate) fn destroy(mut self) -> Self {
         self.verb = Verb::Destroy;

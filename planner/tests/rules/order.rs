@@ -1,0 +1,164 @@
+//! The law of order on cases that a person can follow.
+
+use matih_model::{Plan, Sweep};
+
+use crate::world::{Case, at, res, short};
+
+/// Each action with the ones that it waits for.
+fn waits(plan: &Plan) -> Vec<String> {
+    let name = |at: &matih_model::ActionIndex| {
+        let action = plan.action(*at).unwrap();
+        format!("{} {}", action.op.verb(), short(action.address()))
+    };
+    plan.actions()
+        .iter()
+        .map(|action| {
+            let waits: Vec<_> = action.waits_for.iter().map(name).collect();
+            format!("{} after {}", name(&action.index), waits.join(", "))
+        })
+        .collect()
+}
+
+#[test]
+fn a_create_waits_for_what_it_depends_on_also_through_what_stays() {
+    let case = Case::new(
+        [res("box/b").set("size", 1)],
+        [
+            res("box/a"),
+            res("box/b").set("size", 1).needs("box/a"),
+            res("box/c").needs("box/b"),
+        ],
+    );
+    assert_eq!(
+        waits(&case.plan()),
+        ["create box/a after ", "create box/c after create box/a"]
+    );
+}
+
+#[test]
+fn ties_go_by_phase_and_then_by_address() {
+    let case = Case::fresh([
+        res("box/d").phase(1),
+        res("box/c").phase(3),
+        res("box/b").phase(3),
+        res("box/a").phase(7),
+        res("box/e").phase(3).needs("box/a"),
+    ]);
+    assert_eq!(
+        case.acts(),
+        [
+            "create box/d",
+            "create box/b",
+            "create box/c",
+            "create box/a",
+            "create box/e"
+        ]
+    );
+    let phases: Vec<_> = case
+        .plan()
+        .waves()
+        .iter()
+        .map(|it| it.phase.number())
+        .collect();
+    assert_eq!(phases, [1, 3, 7, 3]);
+}
+
+#[test]
+fn a_destroy_goes_backwards_by_what_was_recorded() {
+    let case = Case::same([
+        res("box/a").phase(1),
+        res("box/b").phase(2).needs("box/a"),
+        res("box/c").phase(3).refers("size", "box/b", "id"),
+        res("box/lone").phase(2),
+        res("gate/g"),
+    ])
+    .destroy();
+    assert_eq!(
+        waits(&case.plan()),
+        [
+            "delete box/c after ",
+            "delete box/b after delete box/c",
+            "delete box/lone after ",
+            "delete box/a after delete box/b",
+        ]
+    );
+    assert!(case.shows()[0].ends_with("because the tenant is being destroyed"));
+    assert!(case.carried_out().resources().is_empty());
+}
+
+#[test]
+fn a_delete_waits_for_the_update_of_what_depended_on_it() {
+    let case = Case::new(
+        [res("box/a"), res("box/b").refers("size", "box/a", "id")],
+        [res("box/b").set("size", 1)],
+    );
+    assert_eq!(
+        waits(&case.plan()),
+        ["update box/b after ", "delete box/a after update box/b"]
+    );
+}
+
+#[test]
+fn the_wish_to_update_before_a_delete_gives_way_to_a_replacement() {
+    let b = || res("box/b").refers("size", "box/a", "id");
+    let case = Case::new(
+        [res("box/a").set("place", "x"), b()],
+        [res("box/a").set("place", "y"), b()],
+    );
+    assert_eq!(
+        waits(&case.plan()),
+        [
+            "delete box/a after ",
+            "create box/a after delete box/a",
+            "update box/b after create box/a",
+        ]
+    );
+}
+
+#[test]
+fn a_delete_that_a_replacement_waits_for_belongs_to_the_build_sweep() {
+    let case = Case::new(
+        [
+            res("box/a").set("place", "x"),
+            res("box/dependent").needs("box/a"),
+            res("box/last").needs("box/dependent"),
+            res("box/unrelated"),
+        ],
+        [res("box/a").set("place", "y")],
+    );
+    let plan = case.plan();
+    assert_eq!(
+        waits(&plan),
+        [
+            "delete box/last after ",
+            "delete box/dependent after delete box/last",
+            "delete box/a after delete box/dependent",
+            "create box/a after delete box/a",
+            "delete box/unrelated after ",
+        ]
+    );
+    let sweeps: Vec<_> = plan.waves().iter().map(|wave| wave.sweep).collect();
+    assert_eq!(sweeps, [Sweep::Build, Sweep::Teardown]);
+}
+
+#[test]
+fn a_record_that_goes_round_in_a_circle_can_still_be_destroyed() {
+    let base = crate::world::applied([res("box/a"), res("box/b").needs("box/a")]);
+    let mut resources = base.resources().clone();
+    let mut a = matih_model::Recorded::clone(&resources[&at("box/a")]);
+    a.resource.depends_on.insert(at("box/b"));
+    resources.insert(at("box/a"), a.into());
+    let base = matih_model::Snapshot::new(
+        base.tenant().clone(),
+        2,
+        None,
+        base.origin().clone(),
+        base.tenancy(),
+        resources,
+    );
+    let case = Case::from(Some(base), crate::world::graph([])).destroy();
+    assert_eq!(
+        waits(&case.plan()),
+        ["delete box/b after ", "delete box/a after delete box/b"]
+    );
+}
