@@ -122,7 +122,7 @@ pub struct ApplySettings {
     #[serde(serialize_with = "duration::serialize")]
     #[schemars(with = "Option<String>")]
     pub lock_timeout: Duration,
-    /// How long a lock holds without a sign of life, at least 10s. Default: 30s.
+    /// How long a lock holds without a sign of life, at least 1s. Default: 30s.
     #[serde(serialize_with = "duration::serialize")]
     #[schemars(with = "Option<String>")]
     pub lease: Duration,

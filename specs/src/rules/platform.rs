@@ -20,7 +20,7 @@ rules! {
     REGISTRY_HOST = "MTH-1703" "platform.registry.host" Error;
     /// A duration is a whole number and `ms`, `s`, `m` or `h`.
     DURATION = "MTH-1704" "platform.duration" Error;
-    /// A lease under 10 seconds would be lost to a slow disk, one above an hour would outlive a
+    /// A lease under a second would be lost to a slow disk, one above an hour would outlive a
     /// crash for too long.
     LEASE = "MTH-1705" "platform.apply.lease" Error;
     /// A path names a file or a folder; an empty one names nothing.
@@ -45,9 +45,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Diagnostic> {
 pub(crate) fn check(file: &PlatformFile, f: &mut Findings) {
     names(file, f);
     let lease = &file.apply.lease;
-    if !(10..=3600).contains(&lease.as_secs()) {
+    if !(1..=3600).contains(&lease.as_secs()) {
         let message = format!(
-            "a lease of {} is not between 10s and 1h",
+            "a lease of {} is not between 1s and 1h",
             duration::format(lease)
         );
         f.report(
