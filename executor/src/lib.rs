@@ -9,20 +9,30 @@
 //! no provider, no database and no clock but the runtime's, and runs on whatever runtime it is
 //! polled by, so that a simulation with held time gives one trace for one seed.
 
+mod apply;
 mod boundary;
+mod error;
 mod event;
 mod job;
+mod lease;
 mod look;
 mod observe;
+mod recover;
 mod report;
 mod resolve;
 mod retry;
+mod run;
 mod schedule;
+mod settle;
+mod verdict;
 mod watch;
 mod world;
 
+pub use apply::apply;
 pub use boundary::{ActionPoint, Answer, Boundary, Counting, Onlooker, RunPoint};
+pub use error::ExecutorError;
 pub use event::{Event, Step, What, error_word};
 pub use observe::{ObserveOptions, Unmanaged, ask, observe, unmanaged};
+pub use recover::{RecoverOptions, Recovery, SettledAction, recover};
 pub use report::{ActionReport, Counts, Ending, Failure, Fate, Report, Stop};
 pub use world::{ApplyOptions, Clock, OnFailure, World, run_limit};

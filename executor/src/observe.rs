@@ -142,31 +142,44 @@ async fn read(
     requests: &[ReadRequest<'_>],
     timeout: Duration,
 ) -> Vec<Reading> {
-    let mut waits = WAITS.iter();
-    loop {
-        let error = match within(timeout, provider.read(requests)).await {
-            Ok(readings) if readings.len() == requests.len() => return readings,
-            Ok(readings) => ProviderError::new(
-                ErrorKind::Invalid,
-                format!(
-                    "provider `{}` gave {} answers to {} questions",
-                    provider.name(),
-                    readings.len(),
-                    requests.len()
-                ),
-            ),
+    let unknown = |why: String| vec![Reading::Unknown(why); requests.len()];
+    match patiently(timeout, || provider.read(requests)).await {
+        Ok(readings) if readings.len() == requests.len() => readings,
+        Ok(readings) => unknown(format!(
+            "provider `{}` gave {} answers to {} questions",
+            provider.name(),
+            readings.len(),
+            requests.len()
+        )),
+        Err(error) => unknown(error.message),
+    }
+}
+
+/// Asks up to three times. A look changes nothing, so whatever may pass is worth another try; a
+/// server that asks for more patience than one try may take is not waited for.
+pub(crate) async fn patiently<T, F>(
+    timeout: Duration,
+    mut question: impl FnMut() -> F,
+) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<T, ProviderError>>,
+{
+    for wait in WAITS {
+        let error = match within(timeout, question()).await {
+            Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
         let asked = match error.kind {
             ErrorKind::Throttled(after) => after.unwrap_or_default(),
             ErrorKind::Unavailable | ErrorKind::Unknown => Duration::ZERO,
-            _ => Duration::MAX,
+            _ => return Err(error),
         };
-        match waits.next() {
-            Some(wait) if asked <= timeout => tokio::time::sleep(asked.max(*wait)).await,
-            _ => return vec![Reading::Unknown(error.message); requests.len()],
+        if asked > timeout {
+            return Err(error);
         }
+        tokio::time::sleep(asked.max(wait)).await;
     }
+    within(timeout, question()).await
 }
 
 /// Bounds a question; one that was not answered in time counts as unavailable.

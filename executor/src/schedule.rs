@@ -12,25 +12,11 @@ use std::collections::BTreeSet;
 
 use matih_model::{ActionIndex, Plan, Sweep};
 
-/// How far an action has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Not started.
-    Waiting,
-    /// Started, not over.
-    Running,
-    /// Over, and what waits for it may start.
-    Succeeded,
-    /// Over, and what waits for it may not.
-    Failed,
-    /// Never to start, because this one failed.
-    Blocked(ActionIndex),
-}
-
 /// The order of one run.
 pub(crate) struct Schedule<'p> {
     plan: &'p Plan,
-    stages: Vec<Stage>,
+    /// Per action: over, or never to start.
+    over: Vec<bool>,
     /// Per action: how many of those that it waits for have not succeeded.
     unmet: Vec<usize>,
     /// Per action: who waits for it.
@@ -63,7 +49,7 @@ impl<'p> Schedule<'p> {
             .collect();
         Self {
             plan,
-            stages: vec![Stage::Waiting; actions.len()],
+            over: vec![false; actions.len()],
             unmet,
             followers,
             ready,
@@ -84,14 +70,6 @@ impl<'p> Schedule<'p> {
         self.plan.actions().get(*place).map(|action| action.index)
     }
 
-    /// How far an action has come.
-    pub(crate) fn stage(&self, index: ActionIndex) -> Stage {
-        self.stages
-            .get(index.as_usize())
-            .copied()
-            .unwrap_or(Stage::Waiting)
-    }
-
     /// Starts nothing more.
     pub(crate) fn halt(&mut self) {
         self.halted = true;
@@ -100,15 +78,14 @@ impl<'p> Schedule<'p> {
     /// The action has started.
     pub(crate) fn start(&mut self, index: ActionIndex) {
         self.ready.remove(&index.as_usize());
-        self.stages[index.as_usize()] = Stage::Running;
     }
 
     /// The action is over, and what waits for it may go on.
     pub(crate) fn succeed(&mut self, index: ActionIndex) {
-        self.close(index.as_usize(), Stage::Succeeded);
+        self.close(index.as_usize());
         for follower in std::mem::take(&mut self.followers[index.as_usize()]) {
             self.unmet[follower] -= 1;
-            if self.unmet[follower] == 0 && self.stages[follower] == Stage::Waiting {
+            if self.unmet[follower] == 0 {
                 self.ready.insert(follower);
             }
         }
@@ -118,15 +95,15 @@ impl<'p> Schedule<'p> {
     pub(crate) fn fail(&mut self, index: ActionIndex) -> Vec<ActionIndex> {
         let action = self.plan.action(index);
         self.build_failed |= action.is_some_and(|action| action.sweep == Sweep::Build);
-        self.close(index.as_usize(), Stage::Failed);
+        self.close(index.as_usize());
         let mut reached = BTreeSet::from([index.as_usize()]);
         let mut blocked = Vec::new();
         // Followers always come later in the plan, so taking the smallest first reaches each once.
         while let Some(place) = reached.pop_first() {
             for follower in std::mem::take(&mut self.followers[place]) {
-                if self.stages[follower] == Stage::Waiting {
+                if !self.over[follower] {
                     self.ready.remove(&follower);
-                    self.close(follower, Stage::Blocked(index));
+                    self.close(follower);
                     blocked.push(self.plan.actions()[follower].index);
                     reached.insert(follower);
                 }
@@ -136,8 +113,8 @@ impl<'p> Schedule<'p> {
         blocked
     }
 
-    fn close(&mut self, place: usize, stage: Stage) {
-        self.stages[place] = stage;
+    fn close(&mut self, place: usize) {
+        self.over[place] = true;
         let waves = self.plan.waves();
         let wave = waves.partition_point(|wave| wave.actions.end <= place);
         self.open[wave] -= 1;

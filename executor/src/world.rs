@@ -71,11 +71,14 @@ pub struct ApplyOptions {
     pub max_retries: Option<u32>,
     /// The time that the whole run may take.
     pub limit: Duration,
+    /// The plan leaves out nothing that its inputs ask for (no targets, no exclusions): only then
+    /// may the head stand for these inputs afterwards.
+    pub whole: bool,
 }
 
 impl ApplyOptions {
-    /// The defaults: 10 calls at once, stop at a failure, retries as each resource says, and the
-    /// limit of the tenancy.
+    /// The defaults: 10 calls at once, stop at a failure, retries as each resource says, the
+    /// limit of the tenancy, and a plan that is whole.
     pub fn new(run: RunId, tenancy: Tenancy) -> Self {
         const PARALLELISM: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9);
         Self {
@@ -84,6 +87,7 @@ impl ApplyOptions {
             on_failure: OnFailure::default(),
             max_retries: None,
             limit: run_limit(tenancy),
+            whole: true,
         }
     }
 }

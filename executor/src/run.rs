@@ -1,0 +1,363 @@
+//! The single writer: the loop that turns ready actions into intents, intents into calls, and
+//! replies into outcomes.
+//!
+//! One task owns the state. In each turn it writes all outcomes that are in and all intents that
+//! may follow, in one transaction, and only then polls the calls. So an intent is durable before
+//! its request exists, an outcome is durable before anything builds on it, and the number of
+//! synced commits follows the depth of the plan, not its size.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use matih_model::{Action, ActionIndex, Address, Plan, ProviderError, Recorded};
+use matih_state::{Begin, Finish, LockedStore, Outcome};
+use tokio::time::Instant;
+
+use crate::boundary::ActionPoint;
+use crate::error::ExecutorError;
+use crate::event::{Step, What, error_word};
+use crate::job::{Job, Reply};
+use crate::lease::{renew_if_due, renewal};
+use crate::report::{ActionReport, Fate, Stop};
+use crate::retry::{Limits, jitter};
+use crate::schedule::Schedule;
+use crate::verdict::{Closed, Verdict, give_up, judge};
+use crate::watch::Watch;
+use crate::world::{ApplyOptions, OnFailure, World};
+
+type Tried<'a> = (Job<'a>, Result<Reply, ProviderError>);
+type Try<'a> = Pin<Box<dyn Future<Output = Tried<'a>> + Send + 'a>>;
+
+/// An action between two tries.
+struct Wait<'a> {
+    until: Instant,
+    job: Job<'a>,
+    error: ProviderError,
+}
+
+/// A run under way.
+pub(crate) struct Run<'a> {
+    pub(crate) store: &'a mut LockedStore,
+    pub(crate) plan: &'a Plan,
+    pub(crate) world: &'a World<'a>,
+    pub(crate) options: &'a ApplyOptions,
+    pub(crate) watch: &'a Watch<'a>,
+    /// What is recorded by now, the outcomes of this run included.
+    pub(crate) recorded: BTreeMap<Address, Arc<Recorded>>,
+    /// What each action came to so far.
+    pub(crate) actions: Vec<ActionReport>,
+    /// Actions that were given up while nobody knew whether they were done.
+    pub(crate) doubtful: Vec<Job<'a>>,
+    pub(crate) stopped: Option<Stop>,
+    /// When the run's time is up.
+    pub(crate) ends: Instant,
+    schedule: Schedule<'a>,
+    calls: FuturesUnordered<Try<'a>>,
+    waits: BTreeMap<ActionIndex, Wait<'a>>,
+}
+
+impl<'a> Run<'a> {
+    /// A run of which nothing has started.
+    pub(crate) fn new(
+        store: &'a mut LockedStore,
+        plan: &'a Plan,
+        world: &'a World<'a>,
+        options: &'a ApplyOptions,
+        watch: &'a Watch<'a>,
+        ends: Instant,
+    ) -> Self {
+        let recorded = store.recorded();
+        let recorded = recorded
+            .map(|(address, it)| (address.clone(), it.clone()))
+            .collect();
+        Self {
+            store,
+            plan,
+            world,
+            options,
+            watch,
+            recorded,
+            actions: plan.actions().iter().map(ActionReport::of).collect(),
+            doubtful: Vec::new(),
+            stopped: None,
+            ends,
+            schedule: Schedule::new(plan),
+            calls: FuturesUnordered::new(),
+            waits: BTreeMap::new(),
+        }
+    }
+
+    /// Carries out the plan, as far as it can be carried out.
+    pub(crate) async fn work(&mut self) -> Result<(), ExecutorError> {
+        let mut tried = Vec::new();
+        loop {
+            self.turn(tried)?;
+            if self.calls.is_empty() && self.waits.is_empty() {
+                return Ok(());
+            }
+            tried = self.wait_for_more().await?;
+        }
+    }
+
+    /// Writes what is known and starts what may start.
+    fn turn(&mut self, tried: Vec<Tried<'a>>) -> Result<(), ExecutorError> {
+        self.watch.alive()?;
+        let mut closed = Vec::new();
+        let mut told = Vec::new();
+        for (job, result) in tried {
+            self.watch
+                .cross_action(job.action, job.attempt, ActionPoint::BeforeOutcome)?;
+            let limits = self.limits(&job);
+            match judge(&job, result, limits, self.is_best_effort(job.action)) {
+                Verdict::Over(over) => closed.push((job, over)),
+                Verdict::Again { after, error } => told.push(self.put_off(job, after, error)),
+            }
+        }
+        self.stop_if_due(&mut closed);
+        let mut finishes = Vec::new();
+        for (job, over) in &closed {
+            finishes.push(Finish {
+                index: job.action.index,
+                outcome: over.outcome.clone(),
+                now_ms: self.world.clock.now_ms(),
+            });
+            self.account(job, over, &mut told);
+        }
+        let begun = self.choose(&mut told)?;
+        self.write(&finishes, &begun)?;
+        for (job, over) in closed {
+            self.watch
+                .cross_action(job.action, job.attempt, ActionPoint::OutcomeCommitted)?;
+            if matches!(over.fate, Fate::Unsettled(_)) {
+                self.doubtful.push(job);
+            }
+        }
+        told.into_iter().for_each(|what| self.watch.tell(what));
+        for job in begun {
+            self.send(job);
+        }
+        Ok(())
+    }
+
+    /// Waits until a call has ended, a wait is over, the lease is due, or somebody interrupts.
+    async fn wait_for_more(&mut self) -> Result<Vec<Tried<'a>>, ExecutorError> {
+        let mut timer = renewal(self.store, &self.world.clock);
+        if let Some(earliest) = self.waits.values().map(|wait| wait.until).min() {
+            timer = timer.min(earliest);
+        }
+        // The timer comes first: after a long sleep of the process, no call goes on before the
+        // lease is found to be still ours.
+        let first = tokio::select! {
+            biased;
+            () = tokio::time::sleep_until(timer) => None,
+            first = self.calls.next(), if !self.calls.is_empty() => first,
+            heard = self.watch.interrupted() => {
+                heard?;
+                None
+            }
+        };
+        renew_if_due(self.store, &self.world.clock, self.watch)?;
+        let mut tried: Vec<Tried<'a>> = first.into_iter().collect();
+        while let Some(Some(next)) = self.calls.next().now_or_never() {
+            tried.push(next);
+        }
+        Ok(tried)
+    }
+
+    /// Books an action that is over: what is recorded, who may go on, who is blocked.
+    fn account(&mut self, job: &Job<'a>, over: &Closed, told: &mut Vec<What>) {
+        let index = job.action.index;
+        match &over.outcome {
+            Outcome::Applied(recorded) => {
+                self.recorded
+                    .insert(job.action.address().clone(), recorded.clone());
+            }
+            Outcome::Deleted => {
+                self.recorded.remove(job.action.address());
+            }
+            _ => {}
+        }
+        self.close(index, over.fate.clone(), Some(job), told);
+    }
+
+    fn close(
+        &mut self,
+        index: ActionIndex,
+        fate: Fate,
+        job: Option<&Job<'a>>,
+        told: &mut Vec<What>,
+    ) {
+        let Some(report) = self.actions.get_mut(index.as_usize()) else {
+            return;
+        };
+        report.ms = job.map_or(0, |job| milliseconds(job.since.elapsed()));
+        report.tries = job.map_or(0, |job| job.attempt);
+        report.fate = fate;
+        told.extend(What::of_fate(report));
+        let by = report.address.clone();
+        let blocked = match report.fate {
+            Fate::Done { .. } => {
+                self.schedule.succeed(index);
+                return;
+            }
+            Fate::Warned(_) => self.schedule.fail(index),
+            _ => {
+                if self.options.on_failure != OnFailure::Continue {
+                    self.stop(Stop::Failure);
+                }
+                self.schedule.fail(index)
+            }
+        };
+        for index in blocked {
+            if let Some(report) = self.actions.get_mut(index.as_usize()) {
+                report.fate = Fate::Blocked { by: by.clone() };
+                told.extend(What::of_fate(report));
+            }
+        }
+    }
+
+    /// The tries that begin now: those whose wait is over, then ready actions in plan order.
+    fn choose(&mut self, told: &mut Vec<What>) -> Result<Vec<Job<'a>>, ExecutorError> {
+        let room = self
+            .options
+            .parallelism
+            .get()
+            .saturating_sub(self.calls.len());
+        let mut chosen = Vec::new();
+        let now = Instant::now();
+        let due = self.waits.iter().filter(|(_, wait)| wait.until <= now);
+        let due: Vec<ActionIndex> = due.map(|(index, _)| *index).take(room).collect();
+        for index in due {
+            if let Some(Wait { mut job, .. }) = self.waits.remove(&index) {
+                job.attempt += 1;
+                self.watch
+                    .cross_action(job.action, job.attempt, ActionPoint::BeforeIntent)?;
+                chosen.push(job);
+            }
+        }
+        while chosen.len() < room {
+            let Some(action) = self
+                .schedule
+                .next_ready()
+                .and_then(|it| self.plan.action(it))
+            else {
+                break;
+            };
+            match Job::new(action, self.world, &self.options.run, &self.recorded) {
+                Ok(job) => {
+                    self.watch
+                        .cross_action(action, job.attempt, ActionPoint::BeforeIntent)?;
+                    if self.watch.is_draining() {
+                        self.stop(Stop::Drained);
+                        break;
+                    }
+                    self.schedule.start(action.index);
+                    chosen.push(job);
+                }
+                Err(error) => {
+                    self.schedule.start(action.index);
+                    self.close(action.index, Fate::Failed(error.into()), None, told);
+                }
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// One transaction for all that is known and all that is about to be sent.
+    fn write(&mut self, finishes: &[Finish], begun: &[Job<'a>]) -> Result<(), ExecutorError> {
+        let now_ms = self.world.clock.now_ms();
+        let begins: Vec<Begin<'_>> = begun
+            .iter()
+            .map(|job| Begin {
+                action: job.action,
+                attempt: job.attempt,
+                now_ms,
+            })
+            .collect();
+        if !finishes.is_empty() {
+            self.store.finish(finishes)?;
+        }
+        if !begins.is_empty() {
+            self.store.begin(&begins)?;
+        }
+        Ok(())
+    }
+
+    /// Hands an action whose intent is durable to its provider.
+    fn send(&mut self, job: Job<'a>) {
+        if job.attempt == 1 {
+            let step = Step::of(job.action);
+            self.watch.tell(What::StepStarted { step });
+        }
+        // Never zero: a call whose time is up still gets to say so.
+        let limit = job
+            .timeout()
+            .min(self.remaining())
+            .max(Duration::from_millis(1));
+        let (world, watch) = (self.world, self.watch);
+        self.calls.push(Box::pin(job.attempt(world, watch, limit)));
+    }
+
+    fn put_off(&mut self, job: Job<'a>, after: Duration, error: ProviderError) -> What {
+        let told = What::StepRetry {
+            step: Step::of(job.action),
+            attempt: job.attempt,
+            error: error_word(error.kind).to_owned(),
+            cause: error.message.clone(),
+            after_ms: milliseconds(after),
+            look_first: job.in_doubt,
+        };
+        let until = Instant::now() + after;
+        self.waits
+            .insert(job.action.index, Wait { until, job, error });
+        told
+    }
+
+    /// Starts nothing more where the time is up or the onlooker wants it. Who drains does not
+    /// wait for another try either.
+    fn stop_if_due(&mut self, closed: &mut Vec<(Job<'a>, Closed)>) {
+        if self.watch.is_draining() {
+            self.stop(Stop::Drained);
+            for Wait { job, error, .. } in std::mem::take(&mut self.waits).into_values() {
+                let over = give_up(&job, error, self.is_best_effort(job.action));
+                closed.push((job, over));
+            }
+        } else if self.remaining().is_zero() {
+            self.stop(Stop::OutOfTime);
+        }
+    }
+
+    fn stop(&mut self, why: Stop) {
+        self.schedule.halt();
+        self.stopped.get_or_insert(why);
+    }
+
+    fn limits(&self, job: &Job<'_>) -> Limits {
+        // Who drains does not begin to wait.
+        let drained = self.watch.is_draining().then_some(0);
+        Limits {
+            max_retries: drained.or(self.options.max_retries),
+            remaining: self.remaining(),
+            jitter: jitter(self.world.seed, job.action.address(), job.attempt),
+        }
+    }
+
+    fn remaining(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
+    }
+
+    fn is_best_effort(&self, action: &Action) -> bool {
+        let schema = self.world.registry.catalog().get(&action.address().kind);
+        schema.is_some_and(|schema| schema.best_effort)
+    }
+}
+
+/// Whole milliseconds.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
