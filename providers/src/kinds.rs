@@ -3,6 +3,8 @@
 //! Promises that the tables are what a real provider of the kind needs; who serves a kind is not
 //! known here. A new attribute is a row in a table.
 
+use std::sync::LazyLock;
+
 use matih_model::KindSchema;
 use serde::Deserialize;
 use thiserror::Error;
@@ -49,6 +51,11 @@ struct File {
 /// # Errors
 /// A table is broken. The tests of this crate read them all, so a released binary has none such.
 pub fn all() -> Result<Vec<KindSchema>, KindsError> {
+    static ALL: LazyLock<Result<Vec<KindSchema>, KindsError>> = LazyLock::new(read);
+    ALL.clone()
+}
+
+fn read() -> Result<Vec<KindSchema>, KindsError> {
     let mut schemas = Vec::new();
     for (file, text) in FILES {
         let table: File = toml::from_str(text).map_err(|error| KindsError {

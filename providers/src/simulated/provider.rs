@@ -1,0 +1,353 @@
+//! [`Simulated`]: the way of a call, from the wire to the world and back.
+//!
+//! A changing call reveals its secrets, crosses `Sent`, travels, acts in one transaction (or is
+//! struck by a fault in it), crosses `Acted`, and answers. Where the onlooker abandons at `Sent`,
+//! the world is untouched.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use matih_model::{
+    Applied, Call, Catalog, CheckReport, ErrorKind, Found, Kind, KindSchema, Point, Provider,
+    ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
+};
+use rusqlite::params;
+
+use super::acts::{self, Request};
+use super::checks;
+use super::faults::{CallOp, Fault, FaultPlan, Target};
+use super::pace::{Latency, Pace, RateLimit};
+use super::sandbox::Sandbox;
+use super::server::servers;
+use super::trouble::{self, Trouble, struck};
+use super::wire::{complete, half, revealed};
+use super::world::{Done, Object, Session, World, WorldError, of_tenant};
+use crate::kinds;
+
+/// How the world behaves. The default is instant, obliging and seeded with 0.
+#[derive(Clone, Debug, Default)]
+pub struct SimulatedOptions {
+    /// How long calls take.
+    pub latency: Latency,
+    /// What ids are made of; counts when the world is made, a world that is there keeps its own.
+    pub seed: u64,
+    /// How many calls it takes until lists, and reads by owner mark, show a new object.
+    pub lag: u32,
+    /// How many calls are let through.
+    pub rate: Option<RateLimit>,
+    /// Faults by chance.
+    pub faults: FaultPlan,
+}
+
+/// The simulated cloud as a provider of every kind.
+pub struct Simulated {
+    catalog: Catalog,
+    world: Arc<World>,
+    pace: Pace,
+    lag: u32,
+    trouble: Trouble,
+}
+
+/// The time that looking takes, in seconds of reality.
+const LOOK_SECONDS: u64 = 1;
+
+impl Simulated {
+    /// Opens the world in a file, which is made if it is not there; its folder must be.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is no world, or is one of another layout.
+    pub fn open(path: &Path, options: SimulatedOptions) -> Result<Arc<Self>, WorldError> {
+        Self::over(World::open(path, options.seed)?, options)
+    }
+
+    /// Makes a world that lives as long as this value and its sandboxes.
+    ///
+    /// # Errors
+    /// SQLite has no memory.
+    pub fn in_memory(options: SimulatedOptions) -> Result<Arc<Self>, WorldError> {
+        Self::over(World::in_memory(options.seed)?, options)
+    }
+
+    fn over(world: World, options: SimulatedOptions) -> Result<Arc<Self>, WorldError> {
+        servers()?;
+        Ok(Arc::new(Self {
+            // The tables have each kind once: a test of them says so.
+            catalog: Catalog::new(kinds::all()?).unwrap_or_default(),
+            world: Arc::new(world),
+            pace: Pace::new(options.latency, options.rate),
+            lag: options.lag,
+            trouble: Trouble::new(options.faults),
+        }))
+    }
+
+    /// The same world, seen and changed by hand.
+    pub fn sandbox(&self) -> Sandbox {
+        Sandbox::over(self.world.clone())
+    }
+
+    /// Puts other faults by chance in place of those before; [`FaultPlan::default`] ends them.
+    pub fn set_faults(&self, faults: FaultPlan) {
+        self.trouble.set_chance(faults);
+    }
+
+    fn schema(&self, kind: &Kind) -> Result<&KindSchema, ProviderError> {
+        self.catalog.get(kind).ok_or_else(|| {
+            let text = format!("the simulated cloud does not serve `{kind}`");
+            ProviderError::new(ErrorKind::Invalid, text)
+        })
+    }
+
+    /// One tick of the clock that new objects wait for.
+    fn tick(&self, session: &Session<'_>) -> Done<()> {
+        if self.lag > 0 {
+            session.count_up("clock")?;
+        }
+        Ok(())
+    }
+
+    /// Carries out one changing call.
+    async fn change<T>(
+        &self,
+        op: CallOp,
+        call: &Call<'_>,
+        act: impl Fn(&Session<'_>, &Request<'_>) -> Done<Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        let schema = self.schema(&call.owner.address.kind)?;
+        let table = servers().map_err(WorldError::from)?;
+        let server = table.get(&schema.kind).ok_or_else(|| {
+            let text = format!("{}: a check is not created", call.owner.address);
+            ProviderError::new(ErrorKind::Invalid, text)
+        })?;
+        let secrets = match op {
+            CallOp::Delete => String::new(),
+            _ => revealed(call)?,
+        };
+        call.crossing.cross(Point::Sent)?;
+        let arrived = self.pace.travel(server.seconds, call.timeout).await;
+        self.pace.admit()?;
+        let subject = call.owner.address.to_string();
+        let target = Target {
+            op,
+            kind: Some(&schema.kind),
+            subject: &subject,
+        };
+        let mut hangs = false;
+        let reply = self.world.write(|session| {
+            self.tick(session)?;
+            let fault = self.trouble.strike(session, &target)?;
+            let part;
+            let wanted = match fault {
+                Some(Fault::Partial) => {
+                    part = half(schema, call.attributes);
+                    &part
+                }
+                _ => call.attributes,
+            };
+            let request = Request {
+                schema,
+                server,
+                call,
+                wanted,
+                secrets: &secrets,
+                lag: self.lag,
+            };
+            match &fault {
+                Some(Fault::Fail { .. } | Fault::Throttle { .. } | Fault::Hang) => {}
+                Some(Fault::Partial) if op == CallOp::Delete => {}
+                None if arrived => return act(session, &request),
+                None | Some(Fault::LoseReply | Fault::Partial) => {
+                    // A refusal was on its way too: it is lost with the reply.
+                    let _lost = act(session, &request)?;
+                }
+            }
+            hangs = matches!(fault, Some(Fault::Hang));
+            Ok(Err(struck(fault.as_ref(), &subject)))
+        });
+        call.crossing.cross(Point::Acted)?;
+        if hangs {
+            tokio::time::sleep(call.timeout).await;
+        }
+        reply?
+    }
+
+    /// Travels to the world to look, and meets the faults that are set for it.
+    async fn look(&self, target: &Target<'_>, timeout: Duration) -> Result<(), ProviderError> {
+        self.pace.travel(LOOK_SECONDS, timeout).await;
+        self.pace.admit()?;
+        if self.lag == 0 && self.world.view(|session| self.trouble.sleeps(session))? {
+            return Ok(());
+        }
+        let fault = self.world.write(|session| {
+            self.tick(session)?;
+            self.trouble.strike(session, target)
+        })?;
+        let Some(fault) = fault else {
+            return Ok(());
+        };
+        if fault == Fault::Hang {
+            tokio::time::sleep(timeout).await;
+        }
+        Err(struck(Some(&fault), target.subject))
+    }
+
+    /// What a script does to the reading of each object; empty: nothing to any.
+    fn scripted(&self, requests: &[ReadRequest<'_>]) -> Done<Vec<Option<Fault>>> {
+        if self.world.view(|session| self.trouble.sleeps(session))? {
+            return Ok(Vec::new());
+        }
+        self.world.write(|session| {
+            let strike = |request: &ReadRequest<'_>| {
+                let subject = request.address.to_string();
+                let kind = Some(&request.address.kind);
+                let op = CallOp::Read;
+                trouble::scripted(
+                    session,
+                    &Target {
+                        op,
+                        kind,
+                        subject: &subject,
+                    },
+                )
+            };
+            requests.iter().map(strike).collect()
+        })
+    }
+
+    fn answer(
+        &self,
+        session: &Session<'_>,
+        request: &ReadRequest<'_>,
+        clock: i64,
+    ) -> Done<Reading> {
+        let kind = &request.address.kind;
+        if self.catalog.is_check(kind) || self.catalog.get(kind).is_none() {
+            return Ok(Reading::Unknown(format!(
+                "the simulated cloud keeps no `{kind}`"
+            )));
+        }
+        let found = match request.remote_id {
+            Some(remote_id) => {
+                // The index alone answers this, without the row.
+                let values = params![kind.as_str(), remote_id.as_str()];
+                let sql = "SELECT token FROM object WHERE kind = ?1 AND remote_id = ?2";
+                let recorded = request.version.map(|version| &*version.0);
+                let same = session.first(sql, values, |row| {
+                    Ok(row.get_ref(0)?.as_str().ok() == recorded)
+                })?;
+                match same {
+                    None => return Ok(Reading::Missing),
+                    Some(true) => return Ok(Reading::Unchanged),
+                    Some(false) => session.at(kind, remote_id.as_str())?,
+                }
+            }
+            None => {
+                let address = request.address.to_string();
+                let values = params![request.address.tenant.as_str(), address, clock];
+                let condition = "tenant = ?1 AND address = ?2 AND visible_at <= ?3";
+                let mut found = session.objects(condition, values)?;
+                if found.len() > 1 {
+                    let text = format!("{address} is there for {} installations", found.len());
+                    return Ok(Reading::Unknown(text));
+                }
+                found.pop()
+            }
+        };
+        Ok(found.map_or(Reading::Missing, |object| {
+            Reading::Present(Box::new(object.observed()))
+        }))
+    }
+}
+
+impl Provider for Simulated {
+    fn name(&self) -> &str {
+        "simulated"
+    }
+
+    fn kinds(&self) -> Vec<KindSchema> {
+        self.catalog.iter().cloned().collect()
+    }
+
+    fn read<'a>(&'a self, requests: &'a [ReadRequest<'a>]) -> ProviderFuture<'a, Vec<Reading>> {
+        Box::pin(async move {
+            // One chance for the whole call; a script strikes single objects in it.
+            let target = Target {
+                op: CallOp::Read,
+                kind: None,
+                subject: "",
+            };
+            self.look(&target, Duration::from_secs(60)).await?;
+            let faults = self.scripted(requests)?;
+            let readings = self.world.view(|session| {
+                let clock = session.fact("clock")?;
+                let answer = |(index, request): (usize, &ReadRequest<'_>)| match faults
+                    .get(index)
+                    .and_then(Option::as_ref)
+                {
+                    None => self.answer(session, request, clock),
+                    fault => {
+                        let error = struck(fault, &request.address.to_string());
+                        Ok(Reading::Unknown(error.message))
+                    }
+                };
+                requests
+                    .iter()
+                    .enumerate()
+                    .map(answer)
+                    .collect::<Done<Vec<_>>>()
+            })?;
+            Ok(readings)
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        installation: &'a str,
+        tenant: &'a TenantId,
+    ) -> ProviderFuture<'a, Vec<Found>> {
+        Box::pin(async move {
+            let target = Target {
+                op: CallOp::List,
+                kind: None,
+                subject: tenant.as_str(),
+            };
+            self.look(&target, Duration::ZERO).await?;
+            let found = |object: Object| {
+                let observed = object.observed();
+                object.owner.map(|owner| Found { owner, observed })
+            };
+            let objects = self
+                .world
+                .view(|session| of_tenant(session, installation, tenant, session.fact("clock")?))?;
+            Ok(objects.into_iter().filter_map(found).collect())
+        })
+    }
+
+    fn create<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
+        Box::pin(self.change(CallOp::Create, call, acts::create))
+    }
+
+    fn update<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
+        Box::pin(self.change(CallOp::Update, call, acts::update))
+    }
+
+    fn delete<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, ()> {
+        Box::pin(self.change(CallOp::Delete, call, acts::delete))
+    }
+
+    fn check<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, CheckReport> {
+        Box::pin(async move {
+            let kind = &call.owner.address.kind;
+            complete(call)?;
+            let subject = call.owner.address.to_string();
+            let target = Target {
+                op: CallOp::Check,
+                kind: Some(kind),
+                subject: &subject,
+            };
+            self.look(&target, call.timeout).await?;
+            self.world
+                .view(|session| checks::check(session, kind, call))?
+        })
+    }
+}
