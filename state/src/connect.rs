@@ -66,6 +66,28 @@ pub(crate) fn existing(path: &Path) -> Result<Connection, StateError> {
     Ok(connection)
 }
 
+/// A connection to a file that may have any fault but to be no state file of ours.
+pub(crate) fn examined(path: &Path) -> Result<Connection, StateError> {
+    if length(path)?.is_none() {
+        return Err(StateError::Absent {
+            path: path.to_owned(),
+        });
+    }
+    let connection = existing(path)?;
+    match identify(&connection, path)? {
+        0 => Err(StateError::Empty {
+            path: path.to_owned(),
+        }),
+        found => {
+            let known = i64::try_from(migrate::STEPS.len()).unwrap_or(i64::MAX);
+            if found > known {
+                return Err(StateError::NewerSchema { found, known });
+            }
+            Ok(connection)
+        }
+    }
+}
+
 fn configure(connection: &Connection) -> Result<(), StateError> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -166,6 +166,12 @@ pub enum StateError {
         /// The moment given.
         now_ms: u64,
     },
+    /// An earlier write under this lock failed, so what is known of the file may not be so.
+    #[error("an earlier write for {tenant} failed; nothing more is written under this lock")]
+    Stale {
+        /// Whose lock.
+        tenant: TenantId,
+    },
     /// A lock was to be released under an id that it does not have.
     #[error("the lock of {tenant} is {found}, not {given}; it was not released")]
     WrongLock {
@@ -216,6 +222,20 @@ pub enum StateError {
     /// A status that the tenant cannot take.
     #[error(transparent)]
     Status(#[from] StatusError),
+    /// A backup was to be written over something.
+    #[error("{} is there already; a backup is never written over another file", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was to be restored is not sound.
+    #[error("{} cannot be restored: {problem}", path.display())]
+    Unsound {
+        /// The file.
+        path: PathBuf,
+        /// The first thing that is wrong with it.
+        problem: String,
+    },
     /// A change to the record names what is not recorded, or what is there already.
     #[error("{address} {why}; the record was not changed")]
     Edit {
@@ -290,9 +310,10 @@ impl StateError {
                 "wait, or `matih lock release --id ID --reason TEXT` when the holder is surely gone"
             }
             Self::WrongLock { .. } => "`matih lock status` shows the id",
-            Self::LockLost { .. } | Self::LeaseOver { .. } | Self::RunOpen { .. } => {
-                "`matih resume` settles what was under way and goes on"
-            }
+            Self::LockLost { .. }
+            | Self::LeaseOver { .. }
+            | Self::Stale { .. }
+            | Self::RunOpen { .. } => "`matih resume` settles what was under way and goes on",
             Self::StalePlan { .. } => "`matih plan` again",
             Self::NoSnapshot { .. } | Self::AmbiguousSnapshot { .. } => {
                 "`matih history` lists the snapshots"

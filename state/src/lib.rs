@@ -20,6 +20,7 @@
 
 mod anchor;
 mod audit;
+mod backup;
 mod codec;
 mod connect;
 mod error;
@@ -32,9 +33,12 @@ mod migrate;
 mod status;
 mod store;
 mod table;
+mod unlock;
+mod verify;
 mod writer;
 
 pub use audit::{AuditEntry, AuditEvent, AuditFilter};
+pub use backup::{Restore, restore};
 pub use error::StateError;
 pub use holder::Holder;
 pub use journal::{Begin, Finish, JournalEntry, JournalError, JournalState, Outcome, Pending};
@@ -45,3 +49,5 @@ pub use store::{NewInstallation, OpenOptions, SnapshotKey, Store, Timing};
 pub use table::runs::RunSummary;
 pub use table::snapshots::SnapshotSummary;
 pub use table::tenants::{TenantSummary, Token};
+pub use unlock::ForceRelease;
+pub use verify::{Problem, VerifyReport, verify};

@@ -26,6 +26,7 @@ use crate::table::{installation, journal, locks, runs, snapshots, tenants};
 use crate::writer::{Anchoring, Tx};
 
 mod actions;
+mod prune;
 mod run;
 
 /// What a run is to do.
@@ -302,10 +303,8 @@ impl LockedStore {
         work: impl FnOnce(&Tx<'_>) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
         if self.stale {
-            return Err(StateError::LockLost {
+            return Err(StateError::Stale {
                 tenant: self.tenant.clone(),
-                held: self.lock.fence,
-                now: self.lock.fence,
             });
         }
         let (tenant, lock) = (self.tenant.clone(), self.lock.clone());

@@ -14,7 +14,7 @@ use crate::audit::{AuditEntry, AuditFilter};
 use crate::connect;
 use crate::error::StateError;
 use crate::journal::{JournalEntry, Pending};
-use crate::lock::LockStatus;
+use crate::lock::{LockRow, LockStatus};
 use crate::table::locks::Found;
 use crate::table::runs::RunSummary;
 use crate::table::snapshots::SnapshotSummary;
@@ -316,17 +316,17 @@ impl Store {
     /// # Errors
     /// As [`Store::tenants`]; a damaged lock row is no error but a status.
     pub fn lock_status(&self, tenant: &TenantId) -> Result<LockStatus, StateError> {
-        self.read(|it| match locks::find(it, tenant)? {
-            Found::Row(row) => Ok(match row.held {
-                Some(held) => LockStatus::Held(Box::new(held)),
-                None => LockStatus::Free,
-            }),
-            Found::Damaged(id) => Ok(LockStatus::Damaged { id }),
-            Found::Nothing if tenants::find(it, tenant)?.is_none() => Ok(LockStatus::Free),
-            Found::Nothing => {
-                let place = format!("locks row {tenant}");
-                Err(StateError::damaged(place, "it is missing"))
+        self.read(|it| {
+            if tenants::find(it, tenant)?.is_none() {
+                return Ok(LockStatus::Free);
             }
+            Ok(match locks::find(it, tenant)? {
+                Found::Row(LockRow { held: None, .. }) => LockStatus::Free,
+                Found::Row(LockRow {
+                    held: Some(held), ..
+                }) => LockStatus::Held(Box::new(held)),
+                Found::Damaged(id) => LockStatus::Damaged { id },
+            })
         })
     }
 

@@ -11,13 +11,12 @@ const TABLE: &str = "locks";
 
 /// The row as it lies in the file, readable or not.
 pub(crate) enum Found {
-    /// The tenant was never locked.
-    Nothing,
     Row(LockRow),
-    /// It cannot be read; this id releases it.
+    /// It cannot be read, or is gone; this id releases it.
     Damaged(String),
 }
 
+/// The row of a tenant that is known: it has had one since it came into being.
 pub(crate) fn find(connection: &Connection, tenant: &TenantId) -> Result<Found, StateError> {
     let found = connection
         .prepare_cached("SELECT body, seal FROM locks WHERE tenant = ?1")?
@@ -26,7 +25,7 @@ pub(crate) fn find(connection: &Connection, tenant: &TenantId) -> Result<Found, 
         })
         .optional()?;
     Ok(match found {
-        None => Found::Nothing,
+        None => Found::Damaged(lock::damaged_id(&[], &[])),
         Some((body, seal)) => match codec::unseal(TABLE, tenant, &body, &seal) {
             Ok(row) => Found::Row(row),
             Err(_) => Found::Damaged(lock::damaged_id(&body, &seal)),
@@ -34,14 +33,10 @@ pub(crate) fn find(connection: &Connection, tenant: &TenantId) -> Result<Found, 
     })
 }
 
-/// The row of a tenant that was locked before.
+/// The row of a tenant that is known, if it can be read.
 pub(crate) fn read(connection: &Connection, tenant: &TenantId) -> Result<LockRow, StateError> {
     match find(connection, tenant)? {
         Found::Row(row) => Ok(row),
-        Found::Nothing => Err(StateError::damaged(
-            format!("{TABLE} row {tenant}"),
-            "it is missing",
-        )),
         Found::Damaged(id) => Err(StateError::LockDamaged {
             tenant: tenant.clone(),
             id,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, Sealed};
 use crate::error::StateError;
-use crate::table::{counted, signed, unsigned};
+use crate::table::{change, counted, signed, unsigned};
 
 /// What is known of a snapshot without reading its records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,4 +228,47 @@ pub(crate) fn history(
     }
     counted(&place, serials.count() as u64, found.len())?;
     Ok(found)
+}
+
+/// The manifest of the snapshot with one serial, which is there.
+pub(crate) fn manifest_at(
+    connection: &Connection,
+    tenant: &TenantId,
+    serial: u64,
+) -> Result<Manifest, StateError> {
+    let place = key(tenant, serial);
+    let missing = || StateError::damaged(format!("{TABLE} row {place}"), "it is missing");
+    let id = connection
+        .prepare_cached("SELECT id FROM snapshots WHERE tenant = ?1 AND serial = ?2")?
+        .query_row(params![tenant.as_str(), signed(serial)], |row| {
+            row.get::<_, Vec<u8>>(0)
+        })
+        .optional()?
+        .ok_or_else(missing)?;
+    let id = SnapshotId(codec::digest(&place, &id)?);
+    manifest(connection, tenant, id)?.ok_or_else(missing)
+}
+
+/// Drops a snapshot that is there.
+pub(crate) fn drop(
+    connection: &Connection,
+    tenant: &TenantId,
+    serial: u64,
+) -> Result<(), StateError> {
+    change(
+        connection,
+        "DELETE FROM snapshots WHERE tenant = ?1 AND serial = ?2",
+        params![tenant.as_str(), signed(serial)],
+        &format!("{TABLE} row {}", key(tenant, serial)),
+    )
+}
+
+/// Drops a record that is there.
+pub(crate) fn drop_body(connection: &Connection, digest: &Digest) -> Result<(), StateError> {
+    change(
+        connection,
+        "DELETE FROM bodies WHERE digest = ?1",
+        [digest.as_bytes()],
+        &format!("record {}", digest.short()),
+    )
 }

@@ -164,6 +164,18 @@ pub(crate) struct TokenRow {
     pub(crate) entries: Vec<(ResourceName, RemoteId, Option<Version>, Digest)>,
 }
 
+impl TokenRow {
+    pub(crate) fn of(self, tenant: &TenantId) -> Arc<[Token]> {
+        let token = |(name, remote_id, version, digest): (ResourceName, _, _, _)| Token {
+            address: Address::new(tenant.clone(), name.kind, name.name),
+            remote_id,
+            version,
+            digest,
+        };
+        self.entries.into_iter().map(token).collect()
+    }
+}
+
 const TOKENS: &str = "tokens";
 
 pub(crate) fn seal_tokens(tenant: &TenantId, row: &TokenRow) -> Result<codec::Sealed, StateError> {
@@ -205,11 +217,5 @@ pub(crate) fn tokens(
         return Err(StateError::damaged(place(), "it is of another snapshot"));
     }
     counted(&place(), summary.resources, row.entries.len())?;
-    let token = |(name, remote_id, version, digest): (ResourceName, _, _, _)| Token {
-        address: Address::new(tenant.clone(), name.kind, name.name),
-        remote_id,
-        version,
-        digest,
-    };
-    Ok(row.entries.into_iter().map(token).collect())
+    Ok(row.of(tenant))
 }
