@@ -1,0 +1,156 @@
+//! What goes well: order, records, status, edits, adoption, one trace for one seed.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use matih_executor::{Ending, Fate};
+use matih_model::ResourceGraph;
+use matih_providers::simulated::{Latency, SimulatedOptions};
+use matih_state::TenantStatus;
+
+use crate::bench::{Bench, Recorder};
+use crate::tenant::{acme, first, graph, record, resource, second};
+
+fn nothing() -> ResourceGraph {
+    ResourceGraph::empty(acme(), matih_model::Tenancy::Shared)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_comes_changes_and_goes() {
+    let bench = Bench::new();
+    let seen = Recorder::new();
+    let report = bench.apply(&first(), &seen).await.unwrap();
+    assert_eq!(report.ending(), Ending::Complete);
+    assert_eq!((report.counts().created, report.counts().checked), (7, 1));
+    assert_eq!(bench.status(), TenantStatus::Active);
+    bench.assert_sound(&first(), "first").await;
+    assert_eq!(seen.told("step_finished", "addr").len(), 8);
+    assert_eq!(seen.told("run_finished", "ending"), ["complete"]);
+
+    let report = bench.apply(&second(), &()).await.unwrap();
+    assert_eq!(report.ending(), Ending::Complete, "{:?}", report.actions);
+    let counts = report.counts();
+    assert_eq!((counts.created, counts.updated, counts.deleted), (2, 3, 2));
+    bench.assert_sound(&second(), "second").await;
+    assert_eq!(bench.recorded().len(), 7);
+    let mail = "acme/dns.record/mail".parse().unwrap();
+    assert_eq!(bench.recorded()[&mail].1, 2, "its second life");
+
+    let report = bench.apply(&second(), &()).await.unwrap();
+    assert_eq!(report.actions, [], "nothing to do");
+    let report = bench.apply(&nothing(), &()).await.unwrap();
+    assert_eq!(report.counts().deleted, 7);
+    assert_eq!(bench.present().len(), 0);
+    assert_eq!(bench.status(), TenantStatus::Deleted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_recorded_has_its_references_resolved_and_kept() {
+    let bench = Bench::new();
+    bench.apply(&first(), &()).await.unwrap();
+    let head = bench.store.head(&acme()).unwrap().unwrap();
+    let www = head.get(&"acme/dns.record/www".parse().unwrap()).unwrap();
+    assert_eq!(www.applied().text("zone"), Some("acme.example"));
+    assert_eq!(www.resource.attributes.refs().len(), 1, "still a reference");
+    assert!(www.version.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_seed_is_one_trace() {
+    let trace = || async {
+        let bench = Bench::with(SimulatedOptions {
+            latency: Latency::Real,
+            seed: 3,
+            ..SimulatedOptions::default()
+        });
+        let seen = Recorder::new();
+        bench.apply(&first(), &seen).await.unwrap();
+        bench.apply(&second(), &seen).await.unwrap();
+        let boundaries = seen.boundaries.lock().unwrap().clone();
+        (seen.lines(), boundaries)
+    };
+    let (one, other) = (trace().await, trace().await);
+    assert!(one.0.len() > 30, "{} events", one.0.len());
+    assert_eq!(one, other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_so_many_calls_are_in_the_air() {
+    for parallelism in [1, 3] {
+        let bench = Bench::with(SimulatedOptions {
+            latency: Latency::Real,
+            ..SimulatedOptions::default()
+        });
+        let seen = Recorder::new();
+        let mut all = vec![
+            resource("check.capacity/room", 0, &[], "{}"),
+            resource("dns.zone/zone", 2, &[], r#"{"name":"acme.example"}"#),
+        ];
+        all.extend((0..8).map(|n| record(&format!("r{n}"), "A", 60, "10.0.0.1")));
+        let report = bench
+            .apply_with(&graph(all), &seen, |options| {
+                options.parallelism = NonZeroUsize::new(parallelism).unwrap();
+            })
+            .await
+            .unwrap();
+        assert_eq!(report.ending(), Ending::Complete);
+        let mut flying = 0_usize;
+        let mut most = 0;
+        for boundary in seen.boundaries.lock().unwrap().iter() {
+            if boundary.ends_with("IntentCommitted") {
+                flying += 1;
+            } else if boundary.ends_with("BeforeOutcome") {
+                flying -= 1;
+            }
+            most = most.max(flying);
+        }
+        assert_eq!(most, parallelism);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_with_our_mark_is_adopted_and_one_without_is_left_alone() {
+    let bench = Bench::new();
+    bench.apply(&first(), &()).await.unwrap();
+    // State is lost whole; the world is not.
+    let other = Bench::over(&bench);
+    let report = other.apply(&first(), &()).await.unwrap();
+    assert_eq!(report.ending(), Ending::Complete, "{:?}", report.actions);
+    let adopted = report
+        .actions
+        .iter()
+        .filter(|it| it.fate == Fate::Done { adopted: true });
+    assert_eq!(adopted.count(), 7);
+    other.assert_sound(&first(), "adopted").await;
+
+    let foreign = Bench::new();
+    let zone = serde_json::from_str(r#"{"name":"acme.example"}"#).unwrap();
+    let sandbox = foreign.world.sandbox();
+    sandbox.add(&"dns.zone".parse().unwrap(), zone).unwrap();
+    let report = foreign.apply(&first(), &()).await.unwrap();
+    assert_eq!(report.ending(), Ending::Partial);
+    let (action, failure) = report.failures().next().unwrap();
+    assert_eq!(action.address.to_string(), "acme/dns.zone/zone");
+    assert_eq!(failure.kind, matih_model::ErrorKind::Conflict);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_renewed_while_a_slow_call_runs() {
+    let bench = Bench::new();
+    let seen = Recorder::new();
+    let rule = crate::faults::at(1, "dns.zone", "create", "hang");
+    bench.world.sandbox().add_fault(&rule).unwrap();
+    let before = tokio::time::Instant::now();
+    let report = bench.apply(&first(), &seen).await.unwrap();
+    assert_eq!(report.ending(), Ending::Complete);
+    assert!(before.elapsed() >= Duration::from_secs(60), "the call hung");
+    let boundaries = seen.boundaries.lock().unwrap();
+    let renewals = boundaries
+        .iter()
+        .filter(|it| it.ends_with("AfterRenew"))
+        .count();
+    assert!(
+        renewals >= 6,
+        "{renewals} renewals of a third of 30 s in 62 s"
+    );
+}

@@ -1,0 +1,8 @@
+//! The executor against the simulated world and a real state file, with held time.
+
+mod apply;
+mod bench;
+mod crash;
+mod faults;
+mod stop;
+mod tenant;

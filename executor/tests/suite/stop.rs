@@ -1,0 +1,137 @@
+//! Being stopped: drained, out of time, refused from the start.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use matih_executor::{Answer, Boundary, Ending, ExecutorError, Onlooker, Stop, apply};
+use matih_model::Verb;
+use matih_state::TenantStatus;
+
+use crate::bench::{Bench, Recorder};
+use crate::faults::always;
+use crate::tenant::{first, second};
+
+#[tokio::test(start_paused = true)]
+async fn a_drained_run_ends_what_runs_starts_nothing_and_can_be_resumed() {
+    let bench = Bench::new();
+    let at_the_zone = |boundary: &Boundary| match boundary.to_string() {
+        text if text.contains("dns.zone/zone") && text.ends_with("Sent") => Answer::Drain,
+        _ => Answer::Continue,
+    };
+    let seen = Recorder::answering(at_the_zone);
+    let report = bench.apply(&first(), &seen).await.unwrap();
+    assert_eq!(report.ending(), Ending::Drained);
+    assert_eq!(report.stopped, Some(Stop::Drained));
+    let zone = "acme/dns.zone/zone".parse().unwrap();
+    assert!(bench.recorded().contains_key(&zone), "what ran is recorded");
+    assert_eq!(report.counts().not_started, 5);
+    assert_eq!(bench.status(), TenantStatus::Provisioning);
+    bench.apply(&first(), &()).await.unwrap();
+    assert_eq!(bench.status(), TenantStatus::Active);
+    bench.assert_sound(&first(), "resumed").await;
+}
+
+/// Interrupts from outside of any boundary, after some time.
+struct Impatient {
+    after: Duration,
+    with: Answer,
+    heard: AtomicBool,
+}
+
+impl Onlooker for Impatient {
+    fn interrupted<'a>(
+        &'a self,
+        heard: Answer,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        Box::pin(async move {
+            if heard >= self.with {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(self.after).await;
+            self.heard.store(true, Ordering::SeqCst);
+            self.with
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interruption_is_heard_during_a_wait() {
+    for with in [Answer::Drain, Answer::Abandon] {
+        let bench = Bench::new();
+        let rule = always("dns.zone", "create", "throttle:600000");
+        bench.world.sandbox().add_fault(&rule).unwrap();
+        let impatient = Impatient {
+            after: Duration::from_secs(3),
+            with,
+            heard: AtomicBool::new(false),
+        };
+        let before = tokio::time::Instant::now();
+        let result = bench.apply(&first(), &impatient).await;
+        assert!(before.elapsed() < Duration::from_secs(10), "no ten minutes");
+        assert!(impatient.heard.load(Ordering::SeqCst));
+        match with {
+            Answer::Drain => assert_eq!(result.unwrap().ending(), Ending::Drained),
+            _ => assert!(matches!(result, Err(ExecutorError::Abandoned))),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_ends_with_its_time() {
+    let bench = Bench::new();
+    let rule = always("dns.record", "create", "hang");
+    bench.world.sandbox().add_fault(&rule).unwrap();
+    let before = tokio::time::Instant::now();
+    let report = bench
+        .apply_with(&first(), &(), |options| {
+            options.limit = Duration::from_secs(90);
+        })
+        .await
+        .unwrap();
+    assert!(
+        before.elapsed() <= Duration::from_secs(91),
+        "{:?}",
+        before.elapsed()
+    );
+    assert_eq!(report.stopped, Some(Stop::OutOfTime));
+    assert_eq!(report.ending(), Ending::Partial, "looked up: not done");
+
+    let report = bench
+        .apply_with(&first(), &(), |options| options.limit = Duration::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(report.stopped, Some(Stop::OutOfTime));
+    assert_eq!(report.counts().not_started, report.actions.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_plan_and_an_unsettled_state_are_refused_before_any_effect() {
+    let bench = Bench::new();
+    let old = bench.plan(&first(), Verb::Apply).await;
+    bench.apply(&first(), &()).await.unwrap();
+    let mut store = bench.lock();
+    let (world, options) = (bench.surroundings(), bench.options());
+    let refused = apply(&mut store, &old, &world, &options, &())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused, ExecutorError::Stale { base: None, .. }),
+        "{refused}"
+    );
+
+    let dead = Recorder::answering(|boundary| match boundary.to_string() {
+        text if text.ends_with("Sent") => Answer::Abandon,
+        _ => Answer::Continue,
+    });
+    bench.apply(&second(), &dead).await.unwrap_err();
+    let mut store = bench.lock();
+    let plan = bench.plan(&second(), Verb::Apply).await;
+    let refused = apply(&mut store, &plan, &world, &options, &())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused, ExecutorError::Pending { .. }),
+        "{refused}"
+    );
+    assert!(refused.hint().unwrap().contains("matih resume"));
+}
