@@ -170,7 +170,7 @@ impl<'a> Finder<'a> {
                 );
             }
             Judgement::Keep(wanted) => {
-                if *wanted != recorded.resource {
+                if !self.same(&wanted, &recorded.resource) {
                     self.found.rewritten.insert(address.clone(), wanted);
                 }
                 let schema = self.input.catalog.get(&address.kind);
@@ -214,6 +214,33 @@ impl<'a> Finder<'a> {
             comparison.observed = None;
             Judgement::Keep(merged(resource, &comparison))
         })
+    }
+
+    /// Whether a record would say the same. What it says of checks counts for nothing: snapshots
+    /// hold none, so a rollback could not desire it again.
+    fn same(&self, wanted: &Resource, recorded: &Resource) -> bool {
+        let depends_on = |resource: &'_ Resource| -> Vec<Address> {
+            let things = resource.depends_on.iter();
+            let things = things.filter(|it| !self.input.catalog.is_check(&it.kind));
+            things.cloned().collect()
+        };
+        let Resource {
+            address,
+            phase,
+            steps,
+            depends_on: _,
+            attributes,
+            lifecycle,
+            retry,
+        } = wanted;
+        wanted == recorded
+            || (*address == recorded.address
+                && *phase == recorded.phase
+                && *steps == recorded.steps
+                && depends_on(wanted) == depends_on(recorded)
+                && *attributes == recorded.attributes
+                && *lifecycle == recorded.lifecycle
+                && *retry == recorded.retry)
     }
 
     /// Why a resource is updated, for people.

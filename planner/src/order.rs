@@ -302,3 +302,6 @@ fn places(
     }
     places
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! Resources are named `box/a` for `acme/thing.box/a`. A plan is shown as lines of text.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::LazyLock;
 
 use matih_model::{
     Action, Address, Applied, Attributes, Catalog, Digest, Edit, Lifecycle, Observation, Observed,
@@ -14,7 +16,12 @@ use matih_planner::{AddressPattern, PlanInput, PlanOptions, PlannerError};
 
 /// Kinds: `box` (plain), `disk` (data-bearing), `mail` (one-way), `gate` (a check), `part` (a disk
 /// where `class` is `disk`).
-pub(crate) fn catalog() -> Catalog {
+pub(crate) fn catalog() -> &'static Catalog {
+    static CATALOG: LazyLock<Catalog> = LazyLock::new(new_catalog);
+    &CATALOG
+}
+
+fn new_catalog() -> Catalog {
     let attributes = serde_json::json!([
         {"path": "size", "type": "any", "doc": "Plain."},
         {"path": "place", "type": "any", "doc": "Cannot be changed.", "immutable": true},
@@ -97,7 +104,7 @@ pub(crate) fn res(name: &str) -> Res {
 }
 
 /// A resource that is being written down.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Res(pub(crate) Resource);
 
 impl Res {
@@ -149,6 +156,29 @@ pub(crate) struct Case {
     pub(crate) observation: Observation,
     pub(crate) options: PlanOptions,
     pub(crate) verb: Verb,
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |sign: &str, it: &Resource| {
+            let needs: Vec<_> = it.depends_on.iter().map(short).collect();
+            let attributes = serde_json::to_string(&it.attributes).map_err(|_| fmt::Error)?;
+            let (name, phase) = (short(&it.address), it.phase.number());
+            writeln!(
+                f,
+                "{sign} {name} phase {phase} needs {needs:?} {attributes}"
+            )
+        };
+        let was = self.base.iter().flat_map(|base| base.resources().values());
+        was.map(|it| &it.resource)
+            .try_for_each(|it| line("was", it))?;
+        let now = self.desired.resources().values();
+        now.map(|it| &**it).try_for_each(|it| line("now", it))?;
+        for (address, reading) in &self.observation.readings {
+            writeln!(f, "read {} {reading:?}", short(address))?;
+        }
+        writeln!(f, "{:?}", self.options)
+    }
 }
 
 impl Case {
@@ -208,13 +238,12 @@ impl Case {
     }
 
     pub(crate) fn try_plan(&self) -> Result<Plan, PlannerError> {
-        let catalog = catalog();
         matih_planner::plan(&PlanInput {
             tenant: &tenant(),
             base: self.base.as_ref(),
             desired: &self.desired,
             observation: &self.observation,
-            catalog: &catalog,
+            catalog: catalog(),
             options: &self.options,
             verb: self.verb.clone(),
             inputs: Digest::of("test", &0),

@@ -21,7 +21,7 @@ fn the_inverse_names_the_way_back_what_is_one_way_and_what_loses_data() {
             res("box/refers").refers("size", "box/kept", "rev"),
         ],
     );
-    let undo = inverse(&case.plan(), case.base.as_ref(), &catalog()).unwrap();
+    let undo = inverse(&case.plan(), case.base.as_ref(), catalog()).unwrap();
     let acts: Vec<_> = undo
         .plan
         .actions()
@@ -50,7 +50,7 @@ fn the_inverse_names_the_way_back_what_is_one_way_and_what_loses_data() {
 #[test]
 fn the_inverse_of_a_first_apply_takes_everything_down() {
     let case = Case::fresh([res("box/a"), res("box/b").refers("size", "box/a", "ip")]);
-    let undo = inverse(&case.plan(), None, &catalog()).unwrap();
+    let undo = inverse(&case.plan(), None, catalog()).unwrap();
     assert_eq!(
         show(&undo.plan),
         [
@@ -64,7 +64,7 @@ fn the_inverse_of_a_first_apply_takes_everything_down() {
 #[test]
 fn the_inverse_of_a_move_moves_back() {
     let case = Case::new([res("box/a")], [res("box/b")]).moved("box/a", "box/b");
-    let undo = inverse(&case.plan(), case.base.as_ref(), &catalog()).unwrap();
+    let undo = inverse(&case.plan(), case.base.as_ref(), catalog()).unwrap();
     assert_eq!(show(&undo.plan), ["move box/b to box/a"]);
 }
 
@@ -115,7 +115,7 @@ fn drift_tells_for_every_recorded_resource_how_it_is() {
         .read("box/c", Reading::Missing)
         .read("box/d", Reading::Unknown("denied".into()))
         .read("box/e", Reading::Unchanged);
-    let report = drift(case.base.as_ref().unwrap(), &case.observation, &catalog());
+    let report = drift(case.base.as_ref().unwrap(), &case.observation, catalog());
     let of = |name: &str| &report.resources[&at(name)];
     assert_eq!(*of("box/a"), Drift::InSync);
     let Drift::Changed { attributes } = of("box/b") else {
@@ -145,6 +145,6 @@ fn drift_tells_for_every_recorded_resource_how_it_is() {
 fn drift_at_an_ignored_path_is_none() {
     let case = Case::same([res("box/a").set("size", 1).ignore("size")])
         .sees("box/a", |it| _ = it.attributes.insert("size", 2));
-    let report = drift(case.base.as_ref().unwrap(), &case.observation, &catalog());
+    let report = drift(case.base.as_ref().unwrap(), &case.observation, catalog());
     assert!(report.in_sync());
 }
