@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::anchor::{self, Anchor};
 use crate::audit::{AuditEntry, AuditEvent, Head};
@@ -62,7 +62,12 @@ pub(crate) fn existing(path: &Path) -> Result<Connection, StateError> {
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    configure(&connection)?;
+    configure(&connection).map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StateError::Foreign {
+            path: path.to_owned(),
+        },
+        _ => error.into(),
+    })?;
     Ok(connection)
 }
 
@@ -78,25 +83,18 @@ pub(crate) fn examined(path: &Path) -> Result<Connection, StateError> {
         0 => Err(StateError::Empty {
             path: path.to_owned(),
         }),
-        found => {
-            let known = i64::try_from(migrate::STEPS.len()).unwrap_or(i64::MAX);
-            if found > known {
-                return Err(StateError::NewerSchema { found, known });
-            }
-            Ok(connection)
-        }
+        _ => Ok(connection),
     }
 }
 
-fn configure(connection: &Connection) -> Result<(), StateError> {
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    Ok(())
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
 }
 
 /// The length of the file; `None` where there is none.
@@ -177,11 +175,6 @@ fn check(
             }),
         };
     }
-    migrate::migrate(&mut connection, migrate::STEPS, |transaction, _| {
-        let mut row = installation::read(transaction)?;
-        row.schema_digest = migrate::digest(transaction)?;
-        installation::write(transaction, &row)
-    })?;
     let found = trusted(&connection)?;
     match anchor {
         Some(anchor) => compare(&connection, &found, &anchor)?,
@@ -195,25 +188,30 @@ fn check(
             });
         }
     }
+    migrate::migrate(&mut connection, migrate::STEPS, |transaction, _| {
+        let mut row = installation::read(transaction)?;
+        row.schema_digest = migrate::digest(transaction)?;
+        installation::write(transaction, &row)
+    })?;
     Ok((connection, found.id))
 }
 
-/// Whether the file is ours at all; returns its schema.
+/// Whether the file is ours at all; returns its schema, 0 for a file without any table.
 fn identify(connection: &Connection, path: &Path) -> Result<i64, StateError> {
-    let foreign = || StateError::Foreign {
-        path: path.to_owned(),
-    };
-    let application: i64 = connection
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => foreign(),
-            _ => error.into(),
-        })?;
-    let schema = migrate::schema(connection)?;
-    match (application, schema) {
-        (0, 0) => Ok(0),
-        (migrate::APPLICATION, 1..) => Ok(schema),
-        _ => Err(foreign()),
+    let application: i64 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let known = migrate::known(migrate::STEPS);
+    match (application, migrate::schema(connection)?, tables) {
+        (0, 0, 0) => Ok(0),
+        (migrate::APPLICATION, found, _) if found > known => {
+            Err(StateError::NewerSchema { found, known })
+        }
+        (migrate::APPLICATION, found @ 1.., 1..) => Ok(found),
+        _ => Err(StateError::Foreign {
+            path: path.to_owned(),
+        }),
     }
 }
 

@@ -38,6 +38,11 @@ pub(crate) fn digest(connection: &Connection) -> Result<Digest, StateError> {
     Ok(Digest::of_bytes("matih state schema v1", text.as_bytes()))
 }
 
+/// The schema that some steps lead to.
+pub(crate) fn known(steps: &[&str]) -> i64 {
+    i64::try_from(steps.len()).unwrap_or(i64::MAX)
+}
+
 /// Brings a file to the newest of `steps`. `settle` runs in the transaction of each step, with
 /// the number of the schema that it reaches.
 ///
@@ -49,7 +54,7 @@ pub(crate) fn migrate(
     steps: &[&str],
     mut settle: impl FnMut(&Transaction<'_>, i64) -> Result<(), StateError>,
 ) -> Result<(), StateError> {
-    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    let known = known(steps);
     loop {
         // Read inside of the transaction: another process may be at the same work.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
