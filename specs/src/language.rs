@@ -1,13 +1,16 @@
 //! The expressions and templates of a blueprint: minijinja, made strict.
 //!
-//! Promises that nothing is silently absent: to ask a table for a key that it does not have is an
-//! error wherever it stands, and text can be made of text, whole numbers and truth values only.
-//! Adds nothing to minijinja's grammar, and one filter to its library: `hash6`.
+//! Promises that nothing is silently absent: `table.key` is an error wherever it stands if the key
+//! is not there, and text can be made of text, whole numbers and truth values only.
+//! Adds nothing to minijinja's grammar, and two filters to its library, `hash6` and `uuid`, which
+//! make names out of names.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use matih_model::{Attributes, Digest, OutputRef, ResourceName, SecretRef, SecretUse, TenantId, Text, Value};
+use matih_model::{
+    Attributes, Digest, OutputRef, ResourceName, SecretRef, SecretUse, TenantId, Value,
+};
 use minijinja::value::{Enumerator, Object, Value as Term, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Expression, Output, State, UndefinedBehavior};
 
@@ -24,6 +27,7 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     language.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     language.set_formatter(print);
     language.add_filter("hash6", hash6);
+    language.add_filter("uuid", uuid);
     language
 });
 
@@ -49,6 +53,23 @@ fn hash6(text: &str) -> String {
     digits
 }
 
+/// A UUID of version 8 (RFC 9562) made of a digest: for names that must be UUIDs.
+fn uuid(text: &str) -> String {
+    let mut bytes = [0; 16];
+    let digest = Digest::of_bytes("matih uuid v1", text.as_bytes());
+    bytes.copy_from_slice(&digest.as_bytes()[..16]);
+    let number = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0b11 << 62);
+    let hex = format!("{:032x}", number | (8 << 76) | (0b10 << 62));
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
+}
+
 fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Term) -> Result<(), Error> {
     let what = match value.kind() {
         ValueKind::String | ValueKind::Number | ValueKind::Bool => {
@@ -59,7 +80,10 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Term) -> Resul
         ValueKind::Map => "a table",
         _ => "a list",
     };
-    Err(Error::new(ErrorKind::InvalidOperation, format!("{what} cannot be part of a text")))
+    Err(Error::new(
+        ErrorKind::InvalidOperation,
+        format!("{what} cannot be part of a text"),
+    ))
 }
 
 /// What went wrong, in one line without minijinja's listing of the source.
@@ -70,13 +94,14 @@ pub(crate) fn explain(error: &Error) -> String {
     }
 }
 
-/// A table that refuses to be asked for what it does not have.
+/// A table whose `.key` must be there. `in` and `[key]` may ask for what is not: that is undefined,
+/// and of no use in a text or as a result.
 #[derive(Debug)]
 struct Table(BTreeMap<Arc<str>, Term>);
 
 impl Object for Table {
     fn get_value(self: &Arc<Self>, key: &Term) -> Option<Term> {
-        self.get_value_by_str(key.as_str()?)
+        self.0.get(key.as_str()?).cloned()
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Term> {
@@ -92,13 +117,23 @@ impl Object for Table {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.keys().map(|key| Term::from(Arc::clone(key))).collect())
+        Enumerator::Values(
+            self.0
+                .keys()
+                .map(|key| Term::from(Arc::clone(key)))
+                .collect(),
+        )
     }
 }
 
 /// A strict table of terms.
 pub(crate) fn table<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Term)>) -> Term {
-    Term::from_object(Table(entries.into_iter().map(|(key, term)| (key.into(), term)).collect()))
+    Term::from_object(Table(
+        entries
+            .into_iter()
+            .map(|(key, term)| (key.into(), term))
+            .collect(),
+    ))
 }
 
 /// JSON as terms; its tables are strict.
@@ -107,14 +142,16 @@ pub(crate) fn term(json: &serde_json::Value) -> Term {
     match json {
         Json::Null => Term::from(()),
         Json::Bool(truth) => Term::from(*truth),
-        Json::Number(number) => {
-            number.as_i64().map_or_else(|| Term::from(number.to_string()), Term::from)
-        }
+        Json::Number(number) => number
+            .as_i64()
+            .map_or_else(|| Term::from(number.to_string()), Term::from),
         Json::String(text) => Term::from(text.as_str()),
         Json::Array(items) => items.iter().map(term).collect(),
-        Json::Object(entries) => {
-            table(entries.iter().map(|(key, value)| (key.as_str(), term(value))))
-        }
+        Json::Object(entries) => table(
+            entries
+                .iter()
+                .map(|(key, value)| (key.as_str(), term(value))),
+        ),
     }
 }
 
@@ -139,7 +176,9 @@ impl Scope<'_> {
                 None => return Err(format!("`{term}` does not fit in 64 bits with a sign")),
             },
             ValueKind::Number => {
-                return Err(format!("`{term}` has a fraction; make it text, or divide with `//`"));
+                return Err(format!(
+                    "`{term}` has a fraction; make it text, or divide with `//`"
+                ));
             }
             ValueKind::String => Value::String(term.to_str().unwrap_or_default()),
             ValueKind::Map => {
@@ -167,17 +206,25 @@ impl Scope<'_> {
 
     /// A table as it is, or the reference or secret that its `$` key makes of it.
     pub(crate) fn understood(&self, mut entries: Attributes) -> Result<Value, String> {
-        let mut tags = entries.iter().map(|(key, _)| key.clone()).filter(|key| key.starts_with('$'));
-        let Some(tag) = tags.next() else { return Ok(Value::Map(entries)) };
+        let tag = entries
+            .iter()
+            .map(|(key, _)| key)
+            .find(|key| key.starts_with('$'))
+            .cloned();
+        let Some(tag) = tag else {
+            return Ok(Value::Map(entries));
+        };
         let meant = entries.remove(&tag);
         let value = match (&*tag, meant) {
             ("$ref", Some(Value::String(name))) => {
-                let name: ResourceName =
-                    name.parse().map_err(|_| format!("`{name}` is not `kind/name`"))?;
+                let name: ResourceName = name
+                    .parse()
+                    .map_err(|_| format!("`{name}` is not `kind/name`"))?;
                 match entries.remove("output") {
-                    Some(Value::String(output)) => {
-                        Value::Ref(OutputRef { address: name.of(self.tenant), output })
-                    }
+                    Some(Value::String(output)) => Value::Ref(OutputRef {
+                        address: name.of(self.tenant),
+                        output,
+                    }),
                     _ => return Err("`$ref` needs `output`, the name of an output".to_owned()),
                 }
             }
@@ -189,7 +236,11 @@ impl Scope<'_> {
                 Value::Secret(SecretUse { reference, digest })
             }
             ("$ref" | "$secret", _) => return Err(format!("`{tag}` has the wrong form")),
-            _ => return Err(format!("`{tag}` is not known; there are `$ref` and `$secret`")),
+            _ => {
+                return Err(format!(
+                    "`{tag}` is not known; there are `$ref` and `$secret`"
+                ));
+            }
         };
         match entries.iter().next() {
             None => Ok(value),
@@ -209,9 +260,4 @@ fn secret_ref(place: &Attributes) -> Option<SecretRef> {
         },
         _ => None,
     }
-}
-
-/// Keys of a table of the value language, shared.
-pub(crate) fn key(text: &str) -> Text {
-    text.into()
 }

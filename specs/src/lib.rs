@@ -4,12 +4,17 @@
 //! told in one go with their places, and that nothing here touches the network, a clock or the
 //! state. The only I/O is in [`load`].
 
+pub mod blueprint;
+pub mod compile;
+mod context;
 pub mod diagnostic;
 mod duration;
+mod expand;
 mod fields;
 mod findings;
 mod format;
 mod json_schema;
+mod language;
 pub mod load;
 mod nearest;
 mod parse;
@@ -20,8 +25,13 @@ mod render;
 pub mod rule;
 pub mod rules;
 pub mod schema;
+mod sizing;
+pub mod steps;
+mod template;
 pub mod words;
 
+pub use blueprint::Blueprint;
+pub use compile::{Compiled, Directives, SharedInputs, compile, inputs_digest};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Source};
 pub use findings::Places;
 pub use format::format;
@@ -31,4 +41,5 @@ pub use platform::{ParsedPlatform, PlatformFile, SpecDefaults, parse_platform};
 pub use quantity::Quantity;
 pub use rule::{Rule, Severity};
 pub use schema::TenantSpec;
+pub use steps::{StepRow, StepStatus};
 pub use words::Word;

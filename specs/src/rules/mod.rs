@@ -3,7 +3,7 @@
 //! A rule judges a value that could be read; what could not be read has its finding already
 //! (see [`crate::Diagnostics`]). Codes: 1000 to 1049 reading and the tenant, 11 infrastructure,
 //! 12 data sources, 13 modules, 14 security, 15 quota, 16 resources of the spec's own, 17 the
-//! platform file.
+//! platform file; 30 to 33, declared beside their code, the blueprint and what it compiles to.
 
 mod cidr;
 pub(crate) mod data_sources;
@@ -38,6 +38,10 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         quota::QUOTA,
         extra::EXTRA,
         platform::PLATFORM,
+        crate::blueprint::BLUEPRINT,
+        crate::template::LANGUAGE,
+        crate::compile::COMPILE,
+        crate::compile::CATALOG,
     ]
     .into_iter()
     .flatten()
