@@ -79,7 +79,7 @@ mod tests {
     const NAMES: &str = "check.input check.capacity check.credentials check.connectivity \
         tenant.record tenant.endpoints tenant.activation \
         iam.user iam.role iam.role_binding iam.api_key kubernetes.manifest helm.release \
-        object_storage.prefix vault.prefix azure.resource aws.resource gcp.resource \
+        object_storage.prefix vault.prefix vault.secret azure.resource aws.resource gcp.resource \
         postgres.database postgres.role postgres.schema redis.acl_user vector.collection \
         search.index search.alias kafka.topic kafka.user dns.zone dns.record \
         monitoring.dashboard_folder monitoring.dashboard logging.tenant tracing.pipeline \

@@ -67,8 +67,7 @@ pub(super) fn create(session: &Session<'_>, request: &Request<'_>) -> Reply<Appl
             there.remote_id
         );
     }
-    let generation = call.owner.generation;
-    let mut object = newborn(session, kind, name, generation, request.wanted.clone())?;
+    let mut object = newborn(session, kind, name, request.wanted.clone())?;
     object.owner = Some(call.owner.clone());
     request.secrets.clone_into(&mut object.secrets);
     if request.lag > 0 {
@@ -203,7 +202,7 @@ pub(super) fn foreign(
         let kind = kind.clone();
         return Err(WorldError::Taken { kind, name });
     }
-    let mut object = newborn(session, kind, name, 0, asked)?;
+    let mut object = newborn(session, kind, name, asked)?;
     object.remote_id = server.id(&scope(&object));
     serve(&mut object, server, Attributes::new());
     session.insert(&object)?;
@@ -211,19 +210,13 @@ pub(super) fn foreign(
 }
 
 /// An object of nobody, without ids yet.
-fn newborn(
-    session: &Session<'_>,
-    kind: &Kind,
-    name: String,
-    generation: u64,
-    asked: Attributes,
-) -> Done<Object> {
+fn newborn(session: &Session<'_>, kind: &Kind, name: String, asked: Attributes) -> Done<Object> {
     let next = "SELECT ifnull(max(serial), 0) + 1 FROM object";
-    let seed = session.fact("seed")?;
+    let (seed, lives) = (session.fact("seed")?, session.lives(kind, &name)?);
     Ok(Object {
         serial: session.first(next, [], |row| row.get(0))?.unwrap_or(1),
         kind: kind.clone(),
-        birth: Digest::of("matih simulated birth v1", &(seed, kind, &name, generation)),
+        birth: Digest::of("matih simulated birth v1", &(seed, kind, &name, lives)),
         name,
         remote_id: String::new(),
         token: String::new(),

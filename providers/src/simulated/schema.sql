@@ -27,6 +27,14 @@ CREATE UNIQUE INDEX object_owner ON object (tenant, address, installation) WHERE
 CREATE INDEX object_place ON object (place) WHERE place IS NOT NULL;
 CREATE INDEX tenant_name ON object (json_extract(asked, '$.name')) WHERE kind = 'tenant.record';
 
+-- How many objects of a name are gone, so that no later one ever gets their ids.
+CREATE TABLE grave (
+    kind  TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    lives INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
 -- Numbers of the world itself: its seed, and the ticks of its clock.
 CREATE TABLE fact (word TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 -- Scripted faults with how many calls matched and how many were struck.

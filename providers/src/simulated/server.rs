@@ -1,8 +1,8 @@
 //! What the server of each kind does by itself: names, ids, defaults, outputs (`servers.toml`).
 //!
 //! Everything that a server makes up follows from the object's birth, the digest of the world's
-//! seed, its name and its generation: one world, one history, one set of ids, whatever the order
-//! in which objects are made.
+//! seed, its name, and how many of that name were there before: the same ids whatever the order in
+//! which objects are made, and others for what is made again.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -12,6 +12,7 @@ use matih_model::{
     Address, Attributes, Digest, ErrorKind, Kind, Observed, OwnerMark, ProviderError, RemoteId,
     RunId, TenantId, Version,
 };
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use thiserror::Error;
 
@@ -153,6 +154,9 @@ impl World {
         let prepare = || -> rusqlite::Result<i64> {
             connection.busy_timeout(PATIENCE)?;
             connection.set_prepared_statement_cache_capacity(64);
+            // Without it a partial index makes SQLite prepare a statement anew at every call, to
+            // look at the values that are bound.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             // The outside world does not lose what it did when one of our processes dies; whether
             // it would survive a power cut is not its promise.
             connection.execute_batch(
@@ -337,11 +341,22 @@ impl Session<'_> {
 
     /// Takes an object away, and with a place all that is in it.
     pub(super) fn remove(&self, object: &Object, inside: Option<&str>) -> Done<()> {
-        self.execute("DELETE FROM object WHERE serial = ?1", [object.serial])?;
-        if let Some(place) = inside {
-            self.execute("DELETE FROM object WHERE place = ?1", [place])?;
-        }
+        // No place is the empty text, so without one this finds nothing more.
+        let values = params![object.serial, inside.unwrap_or_default()];
+        self.execute(
+            "INSERT INTO grave SELECT kind, name, 1 FROM object WHERE serial = ?1 OR place = ?2 \
+             ON CONFLICT DO UPDATE SET lives = lives + 1",
+            values,
+        )?;
+        self.execute("DELETE FROM object WHERE serial = ?1 OR place = ?2", values)?;
         Ok(())
+    }
+
+    /// How many objects of this name are gone.
+    pub(super) fn lives(&self, kind: &Kind, name: &str) -> Done<i64> {
+        let sql = "SELECT lives FROM grave WHERE kind = ?1 AND name = ?2";
+        let values = params![kind.as_str(), name];
+        Ok(self.first(sql, values, |row| row.get(0))?.unwrap_or(0))
     }
 
     /// A number of the world itself.
