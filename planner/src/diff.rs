@@ -1,6 +1,5 @@
 //! What differs between the two states, resource by resource.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use matih_model::{
@@ -34,7 +33,7 @@ pub fn diff(input: &PlanInput<'_>) -> Result<ChangeSet, PlannerError> {
 pub(crate) struct Difference {
     pub(crate) changes: ChangeSet,
     /// Nothing differs but what we know beside the attributes.
-    pub(crate) rewritten: BTreeMap<Address, Arc<Resource>>,
+    pub(crate) rewritten: Vec<Arc<Resource>>,
     /// Outputs or tokens that are others now.
     pub(crate) refreshed: Vec<Edit>,
     /// Records to drop.
@@ -171,7 +170,7 @@ impl<'a> Finder<'a> {
             }
             Judgement::Keep(wanted) => {
                 if !self.same(&wanted, &recorded.resource) {
-                    self.found.rewritten.insert(address.clone(), wanted);
+                    self.found.rewritten.push(wanted);
                 }
                 let schema = self.input.catalog.get(&address.kind);
                 if let (Some(schema), Some(observed)) = (schema, self.outlook.observed(address)) {

@@ -59,8 +59,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan, PlannerError> {
     let desired = input.wanted();
     let records = moves::records(input)?;
     let scope = scope::Scope::new(input, &desired, &records)?;
-    let found = diff::difference(input, &desired, &records, &scope)?;
-    let (tasks, notes) = tasks::tasks(input, &desired, &records, &scope, &found.changes)?;
+    let mut found = diff::difference(input, &desired, &records, &scope)?;
+    let (tasks, mut notes) = tasks::tasks(input, &desired, &records, &scope, &found.changes)?;
     let actions = if tasks.is_empty() {
         Vec::new()
     } else {
@@ -68,8 +68,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan, PlannerError> {
         let depended = Links::of_recorded(records.all());
         order::order(tasks, desired.tenancy(), &depends, &depended)
     };
-    let edits = moves::edits(&records, &found);
-    let mut notes: Vec<_> = notes.into_iter().chain(found.notes).collect();
+    notes.append(&mut found.notes);
     notes.sort();
     let draft = PlanDraft {
         tenant: input.tenant.clone(),
@@ -78,7 +77,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan, PlannerError> {
         base: input.base.map(Snapshot::id),
         inputs: input.inputs,
         actions,
-        edits,
+        edits: moves::edits(&records, found),
         notes,
         reads: reads(input),
     };

@@ -160,48 +160,25 @@ pub(crate) fn renamed(
 }
 
 /// All edits of a plan, in the order in which they are carried out: names first, then what was
-/// read, then what is known beside it, and last what is dropped.
-///
-/// A record that refers to a moved one is rewritten with the new name, so that none is left
-/// that refers to a name that is gone.
-pub(crate) fn edits(records: &Records<'_>, found: &Difference) -> Vec<Edit> {
-    let mut edits: Vec<Edit> = Vec::new();
-    for (from, to) in &records.moved {
-        edits.push(Edit::Move {
-            from: from.clone(),
-            to: to.clone(),
-        });
-    }
-    edits.extend(found.refreshed.iter().cloned());
-    let mut rewritten = found.rewritten.clone();
-    if !records.moved.is_empty() {
-        let names: BTreeSet<&Address> = records.moved.values().collect();
-        for (address, recorded) in records.all() {
-            let mut mentioned = recorded.resource.dependencies().into_iter();
-            let gone = found
-                .changes
-                .0
-                .get(address)
-                .is_some_and(|it| it.desired.is_none());
-            if !gone && mentioned.any(|it| names.contains(it)) {
-                let rewrite = || Arc::new(recorded.resource.clone());
-                rewritten.entry(address.clone()).or_insert_with(rewrite);
-            }
-        }
-    }
-    edits.extend(
-        rewritten
-            .into_values()
-            .map(|resource| Edit::Rewrite { resource }),
-    );
-    edits.extend(
-        found
-            .forgotten
-            .iter()
-            .cloned()
-            .map(|address| Edit::Forget { address }),
-    );
-    edits
+/// read, then what is known beside it, and last what is dropped. A move reaches into every record
+/// that refers to the old name, so the others start from the names of today.
+pub(crate) fn edits(records: &Records<'_>, found: Difference) -> Vec<Edit> {
+    let moved = records.moved.iter();
+    let moved = moved.map(|(from, to)| Edit::Move {
+        from: from.clone(),
+        to: to.clone(),
+    });
+    let mut rewritten = found.rewritten;
+    rewritten.sort_by(|a, b| a.address.cmp(&b.address));
+    let rewritten = rewritten.into_iter();
+    let rewritten = rewritten.map(|resource| Edit::Rewrite { resource });
+    let forgotten = found.forgotten.into_iter();
+    let forgotten = forgotten.map(|address| Edit::Forget { address });
+    moved
+        .chain(found.refreshed)
+        .chain(rewritten)
+        .chain(forgotten)
+        .collect()
 }
 
 /// The moves that lead from one snapshot's names to another's: what bears other names in both
