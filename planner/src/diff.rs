@@ -70,11 +70,8 @@ pub(crate) fn difference(
         outlook: Outlook::new(records, input.observation, input.catalog),
         found: Difference::default(),
     };
-    let links = Links::of_desired(desired);
-    let sorted = links
-        .sorted()
-        .map_err(|address| PlannerError::Circle(address.clone()))?;
-    for address in sorted.into_iter().filter(|address| scope.has(address)) {
+    let sorted = Links::of_desired(desired).sorted().into_iter();
+    for address in sorted.filter(|address| scope.has(address)) {
         if let Some(resource) = desired.get(address)
             && !input.catalog.is_check(&address.kind)
         {

@@ -30,9 +30,6 @@ pub enum PlannerError {
         /// To what.
         reference: OutputRef,
     },
-    /// Desired resources wait for each other: possible only for a record that was edited by hand.
-    #[error("{0} depends on itself through others")]
-    Circle(Address),
     /// A pattern of the request matches nothing that is desired or recorded.
     #[error("`{0}` matches no resource of the spec and none of the record")]
     NoMatch(AddressPattern),
@@ -93,7 +90,6 @@ impl PlannerError {
                 "declare {} in the spec, or import it with `matih import`",
                 reference.address
             ),
-            Self::Circle(_) => "apply the spec of the tenant, then try again".to_owned(),
             Self::NoMatch(_) => {
                 "`matih state list` and `matih steps` print the addresses; quote a pattern with `*`"
                     .to_owned()

@@ -10,8 +10,9 @@
 //!
 //! A dependency counts through resources on which nothing acts. Edges of (a) go along the desired
 //! graph, edges of (b) against the recorded one, and (c) leads from the second to the first, so
-//! (a) to (c) never close a circle. Only the record can have one: updates that turn a dependency
-//! round and fail half way leave both directions in it. Then (b) is preferred only.
+//! (a) to (c) never close a circle. Only a record can have one, also as an older snapshot that is
+//! desired again: updates that turn a dependency round and fail half way leave both directions in
+//! it. Then the edges along it are preferred only.
 //!
 //! The sort is topological; ties go by (sweep, rank of the phase, address). The build sweep holds
 //! creates, updates, checks, the delete halves of replacements, *and every delete that one of
@@ -27,7 +28,7 @@ use matih_model::{
     UndoClass,
 };
 use petgraph::Direction::{Incoming, Outgoing};
-use petgraph::algo::{has_path_connecting, is_cyclic_directed, toposort};
+use petgraph::algo::{has_path_connecting, is_cyclic_directed, kosaraju_scc};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 /// An action that has no place yet.
@@ -101,20 +102,20 @@ impl<'a> Links<'a> {
             .flat_map(|(from, to)| to.iter().map(|to| (*from, *to)))
     }
 
-    /// All resources, each after all that it is linked to.
-    ///
-    /// # Errors
-    /// A resource that is linked to itself through others.
-    pub(crate) fn sorted(&self) -> Result<Vec<&'a Address>, &'a Address> {
+    /// All resources, each after all that it is linked to; those of a circle side by side.
+    pub(crate) fn sorted(&self) -> Vec<&'a Address> {
         let graph = self.graph();
-        let weight = |node: NodeIndex| graph.node_weight(node).copied();
-        match toposort(&graph, None) {
-            Ok(nodes) => Ok(nodes.into_iter().rev().filter_map(weight).collect()),
-            Err(cycle) => match weight(cycle.node_id()) {
-                Some(address) => Err(address),
-                None => Ok(Vec::new()),
-            },
-        }
+        let circles = kosaraju_scc(&graph).into_iter().flat_map(|mut members| {
+            members.sort_unstable();
+            members
+        });
+        circles
+            .filter_map(|node| graph.node_weight(node).copied())
+            .collect()
+    }
+
+    fn is_sound(&self) -> bool {
+        !is_cyclic_directed(&self.graph())
     }
 
     fn graph(&self) -> DiGraph<&'a Address, ()> {
@@ -221,16 +222,19 @@ fn waits(
             updates.insert(task.address(), node);
         }
     }
+    let sound = desired.is_sound();
     for (address, node) in &builds {
         for before in desired.nearest(address, &builds) {
-            waits.update_edge(before, *node, ());
+            if sound || !has_path_connecting(&waits, *node, before, None) {
+                waits.update_edge(before, *node, ());
+            }
         }
         if let Some(half) = deletes.get(address) {
             waits.update_edge(*half, *node, ());
         }
     }
     let dependents = recorded.reversed();
-    let sound = deletes.is_empty() || !is_cyclic_directed(&recorded.graph());
+    let sound = deletes.is_empty() || recorded.is_sound();
     for (address, node) in &deletes {
         for before in dependents.nearest(address, &deletes) {
             if sound || !has_path_connecting(&waits, *node, before, None) {

@@ -142,7 +142,7 @@ fn a_delete_that_a_replacement_waits_for_belongs_to_the_build_sweep() {
 }
 
 #[test]
-fn a_record_that_goes_round_in_a_circle_can_still_be_destroyed() {
+fn a_record_that_goes_round_in_a_circle_can_be_destroyed_and_desired_again() {
     let base = crate::world::applied([res("box/a"), res("box/b").needs("box/a")]);
     let mut resources = base.resources().clone();
     let mut a = matih_model::Recorded::clone(&resources[&at("box/a")]);
@@ -156,9 +156,14 @@ fn a_record_that_goes_round_in_a_circle_can_still_be_destroyed() {
         base.tenancy(),
         resources,
     );
-    let case = Case::from(Some(base), crate::world::graph([])).destroy();
+    let case = Case::from(Some(base.clone()), crate::world::graph([])).destroy();
     assert_eq!(
         waits(&case.plan()),
         ["delete box/b after ", "delete box/a after delete box/b"]
+    );
+    let back = Case::from(None, base.as_desired());
+    assert_eq!(
+        waits(&back.plan()),
+        ["create box/b after ", "create box/a after create box/b"]
     );
 }
