@@ -124,7 +124,7 @@ fn create(path: &Path, new: &NewInstallation) -> Result<(Connection, String), St
                 created_ms: new.now_ms,
                 schema_digest: migrate::digest(transaction)?,
                 fence: 0,
-                tenants: 0,
+                roster: installation::roster(&[]),
             };
             installation::write(transaction, &row)?;
             Tx::new(transaction)?.audit(&created(new))?;

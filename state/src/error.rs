@@ -299,7 +299,7 @@ impl StateError {
             Self::AnchorMissing { .. } | Self::AnchorDamaged { .. } => {
                 "`matih state verify` shows what the file holds; `matih state restore --as-found` anchors it anew"
             }
-            Self::Damaged { .. } => {
+            Self::Damaged { .. } | Self::Database { .. } => {
                 "`matih state verify` shows what is damaged; `matih state restore BACKUP` puts a backup back"
             }
             Self::NotAFile { .. } | Self::Foreign { .. } | Self::OtherInstallation { .. } => {

@@ -347,7 +347,8 @@ impl Store {
     pub fn timings(&self) -> Result<BTreeMap<(matih_model::Kind, String), Timing>, StateError> {
         let mut taken: BTreeMap<_, Vec<u64>> = BTreeMap::new();
         self.read(|it| {
-            for (id, run) in runs::newest(it, TIMED_RUNS)? {
+            let total = tenants::all(it)?.iter().map(|tenant| tenant.runs).sum();
+            for (id, run) in runs::newest(it, total, TIMED_RUNS)? {
                 for row in journal::of_run(it, id, run.begun)?.into_values() {
                     if let (true, Some(end)) = (row.state.is_success(), row.finished_ms) {
                         let key = (row.address.kind, row.op);

@@ -2,7 +2,7 @@
 -- table, key and body). Key columns stand beside the body, so that SQLite can find and relate
 -- rows; they are part of the seal.
 
--- One row: whose state this is, the highest fence ever granted, how many tenants there are.
+-- One row: whose state this is, the highest fence ever granted, the roster of tenants.
 CREATE TABLE installation (
     one  INTEGER PRIMARY KEY CHECK (one = 1),
     body BLOB NOT NULL,

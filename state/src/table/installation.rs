@@ -18,8 +18,9 @@ pub(crate) struct Installation {
     pub(crate) schema_digest: Digest,
     /// The highest fence ever granted, over all tenants.
     pub(crate) fence: u64,
-    /// How many tenants there are.
-    pub(crate) tenants: u64,
+    /// The digest of all tenants' names in order: a tenant that is not found is either not among
+    /// them or lost.
+    pub(crate) roster: Digest,
 }
 
 const TABLE: &str = "installation";
@@ -52,4 +53,9 @@ pub(crate) fn next_fence(connection: &Connection) -> Result<u64, StateError> {
     row.fence += 1;
     write(connection, &row)?;
     Ok(row.fence)
+}
+
+/// The digest of tenants' names in order.
+pub(crate) fn roster(names: &[String]) -> Digest {
+    Digest::of("matih state roster v1", &names)
 }

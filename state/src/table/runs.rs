@@ -130,13 +130,26 @@ pub(crate) fn of_tenant(
     Ok(found)
 }
 
-/// The newest runs of all tenants, newest first.
+/// The newest runs of all tenants, newest first. Their numbers have no gap, and `total` is the
+/// last one.
 pub(crate) fn newest(
     connection: &Connection,
+    total: u64,
     count: u64,
 ) -> Result<Vec<(i64, RunSummary)>, StateError> {
     let sql = "SELECT id, name, tenant, open, body, seal FROM runs ORDER BY id DESC LIMIT ?1";
-    select(connection, sql, [signed(count)])
+    let found = select(connection, sql, [signed(count)])?;
+    counted("the newest runs", count.min(total), found.len())?;
+    let numbers = (1..=signed(total)).rev();
+    if found
+        .iter()
+        .map(|(id, _)| *id)
+        .zip(numbers)
+        .any(|(found, wanted)| found != wanted)
+    {
+        return Err(StateError::damaged("the newest runs", "one is missing"));
+    }
+    Ok(found)
 }
 
 /// The open run of a tenant, which the tenant's row names.

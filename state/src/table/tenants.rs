@@ -87,12 +87,44 @@ impl TenantSummary {
 
 const TABLE: &str = "tenants";
 
+/// The row of a tenant; `None` if the roster does not have it either.
 pub(crate) fn find(
     connection: &Connection,
     tenant: &TenantId,
 ) -> Result<Option<TenantSummary>, StateError> {
     let sql = "SELECT body, seal FROM tenants WHERE tenant = ?1";
-    table::row(connection, sql, [tenant.as_str()], TABLE, tenant)
+    let found = table::row(connection, sql, [tenant.as_str()], TABLE, tenant)?;
+    if found.is_none()
+        && names(connection)?
+            .iter()
+            .any(|name| name == tenant.as_str())
+    {
+        let place = format!("{TABLE} row {tenant}");
+        return Err(StateError::damaged(place, "its index does not know it"));
+    }
+    Ok(found)
+}
+
+/// The names of all tenants in order, which are those of the roster.
+fn names(connection: &Connection) -> Result<Vec<String>, StateError> {
+    // An index may have lost what the table has.
+    let names = connection
+        .prepare_cached("SELECT tenant FROM tenants NOT INDEXED ORDER BY tenant")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    called(connection, &names)?;
+    Ok(names)
+}
+
+fn called(connection: &Connection, names: &[String]) -> Result<(), StateError> {
+    if installation::roster(names) == installation::read(connection)?.roster {
+        Ok(())
+    } else {
+        Err(StateError::damaged(
+            TABLE,
+            "they are not those of the roster",
+        ))
+    }
 }
 
 pub(crate) fn read(
@@ -116,7 +148,8 @@ pub(crate) fn all(connection: &Connection) -> Result<Vec<TenantSummary>, StateEr
         let seal = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
         found.push(codec::unseal::<TenantSummary>(TABLE, &tenant, body, seal)?);
     }
-    counted(TABLE, installation::read(connection)?.tenants, found.len())?;
+    let names: Vec<String> = found.iter().map(|row| row.tenant.to_string()).collect();
+    called(connection, &names)?;
     Ok(found)
 }
 
@@ -137,8 +170,11 @@ pub(crate) fn write(connection: &Connection, row: &TenantSummary) -> Result<(), 
 
 /// Makes the row of a tenant that was never seen.
 pub(crate) fn add(connection: &Connection, row: &TenantSummary) -> Result<(), StateError> {
+    let mut names = names(connection)?;
+    names.push(row.tenant.to_string());
+    names.sort();
     let mut installation = installation::read(connection)?;
-    installation.tenants += 1;
+    installation.roster = installation::roster(&names);
     installation::write(connection, &installation)?;
     write(connection, row)
 }

@@ -1,6 +1,8 @@
 //! The store from outside: through its public API, on real files.
 
 mod copies;
+mod damage;
 mod fences;
 mod fixture;
+mod laws;
 mod runs;
