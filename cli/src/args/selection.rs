@@ -1,0 +1,243 @@
+//! Options of the commands that plan and run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::{Output, Summary, falsey};
+
+/// Which part of a tenant, and against what.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct Selection {
+    /// Only these resources and what they need; `kind/name`, `*` matches any run of characters.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) target: Vec<String>,
+    /// All but these resources and what needs them.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) exclude: Vec<String>,
+    /// Delete and make again.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) replace: Vec<String>,
+    /// Look at the world first.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) refresh: bool,
+    /// Take over what is there into the record, and change nothing.
+    #[arg(long, conflicts_with_all = ["replace", "destroy"])]
+    pub(crate) refresh_only: bool,
+    /// Plan to take everything down.
+    #[arg(long)]
+    pub(crate) destroy: bool,
+}
+
+/// What a person allows beforehand.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Approvals")]
+pub(crate) struct Approvals {
+    /// Allow that the data of these resources is lost; `all` for every one of the plan.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) allow_data_loss: Vec<String>,
+    /// Allow that an apply deletes more than a fifth of a tenant.
+    #[arg(long)]
+    pub(crate) allow_mass_delete: bool,
+    /// Delete or replace these although they are protected.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) override_protection: Vec<String>,
+}
+
+/// How a plan is carried out.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Execution")]
+pub(crate) struct Execution {
+    /// Do not ask. MATIH_AUTO_APPROVE does the same, but never for destroy.
+    #[arg(short = 'y', long)]
+    pub(crate) auto_approve: bool,
+    /// How many actions of a tenant run at once.
+    #[arg(long, value_name = "N", env = "MATIH_PARALLELISM", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) parallelism: Option<u16>,
+    /// How many tenants are worked on at once.
+    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
+    /// What to do when an action has failed for good.
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) on_failure: Option<OnFailure>,
+    /// How long to wait for a lock that somebody else holds, such as `30s` or `5m`.
+    #[arg(long, value_name = "TIME", env = "MATIH_LOCK_TIMEOUT", value_parser = duration)]
+    pub(crate) lock_timeout: Option<Duration>,
+    /// Start no new action after this time [default: 30m shared, 90m dedicated].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What to do when an action has failed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnFailure {
+    /// Start nothing new, keep what is done.
+    Stop,
+    /// Go on with all that does not wait for what failed.
+    Continue,
+    /// Stop, then bring the tenant back to the snapshot before.
+    Rollback,
+}
+
+/// `matih plan`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Tenant specs, or folders of them.
+    #[arg(value_name = "SPEC", env = "MATIH_FILE")]
+    pub(crate) specs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) approvals: Approvals,
+    /// Save the plan; `matih apply FILE` then does exactly this.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// End with 2 if there are changes.
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    /// Show every attribute of what is created and deleted.
+    #[arg(long)]
+    pub(crate) detail: bool,
+    /// Print a short summary instead of the plan.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) summary: Option<Summary>,
+    /// How to print the plan.
+    #[arg(short, long, default_value = "text")]
+    pub(crate) output: Output,
+    /// Accepted for habit's sake: a plan takes no lock and runs nothing.
+    #[arg(long, hide = true)]
+    pub(crate) parallelism: Option<u16>,
+    /// Accepted for habit's sake.
+    #[arg(long, hide = true)]
+    pub(crate) lock_timeout: Option<String>,
+}
+
+/// `matih apply`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// Tenant specs, folders of them, or one saved plan.
+    #[arg(value_name = "SPEC|PLAN", env = "MATIH_FILE")]
+    pub(crate) specs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) approvals: Approvals,
+    #[command(flatten)]
+    pub(crate) execution: Execution,
+    /// As --auto-approve, for automation.
+    #[arg(long, hide = true, env = "MATIH_AUTO_APPROVE", action = ArgAction::SetTrue, value_parser = falsey())]
+    pub(crate) approved_by_environment: bool,
+    /// Show every attribute of what is created and deleted.
+    #[arg(long)]
+    pub(crate) detail: bool,
+}
+
+/// `matih resume`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The spec of the tenant, or its slug if it is being destroyed or rolled back.
+    #[arg(value_name = "SPEC|TENANT", env = "MATIH_FILE")]
+    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) approvals: Approvals,
+    #[command(flatten)]
+    pub(crate) execution: Execution,
+}
+
+/// `matih rollback`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The tenant's slug, or its spec.
+    #[arg(value_name = "TENANT|SPEC")]
+    pub(crate) tenant: Option<String>,
+    /// The snapshot to go back to, by number or id [default: the one before the newest].
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "last_good")]
+    pub(crate) to: Option<String>,
+    /// Go back to the newest snapshot that an apply completed.
+    #[arg(long)]
+    pub(crate) last_good: bool,
+    /// Show the plan and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Look at the world first.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) refresh: bool,
+    #[command(flatten)]
+    pub(crate) approvals: Approvals,
+    #[command(flatten)]
+    pub(crate) execution: Execution,
+    /// Show every attribute of what is created and deleted.
+    #[arg(long)]
+    pub(crate) detail: bool,
+}
+
+/// `matih destroy`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DestroyArgs {
+    /// Slugs of tenants, or their specs.
+    #[arg(value_name = "TENANT|SPEC")]
+    pub(crate) tenants: Vec<String>,
+    /// Only these resources and what needs them.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) target: Vec<String>,
+    /// Look at the world first.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) refresh: bool,
+    /// Leave what bears data, and what it needs, where it is.
+    #[arg(long)]
+    pub(crate) keep_data: bool,
+    #[command(flatten)]
+    pub(crate) approvals: Approvals,
+    #[command(flatten)]
+    pub(crate) execution: Execution,
+    /// Show every attribute of what is deleted.
+    #[arg(long)]
+    pub(crate) detail: bool,
+}
+
+/// `250ms`, `30s`, `5m`, `2h`, or a plain number of seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or_default();
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| format!("`{text}` is not a time such as `30s` or `5m`"))?;
+    let millis = match unit {
+        "ms" => Some(number),
+        "" | "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => return Err(format!("`{unit}` is not one of ms, s, m, h")),
+    };
+    millis
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("`{text}` is too long a time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        for bad in [
+            "",
+            "s",
+            "1.5s",
+            "3d",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

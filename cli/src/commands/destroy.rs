@@ -1,0 +1,78 @@
+//! `matih destroy`: everything of a tenant taken down.
+
+use std::sync::Arc;
+
+use crate::args::DestroyArgs;
+use crate::commands::apply::{asking, run_goals};
+use crate::confirm::{Asking, confirm};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Outcome;
+use crate::installation::{Installation, of_state};
+use crate::tenants;
+use crate::work::{Goal, Manner, Settings, Workshop, fleet, pattern};
+
+/// Runs the command. MATIH_AUTO_APPROVE is not heard here.
+pub(crate) async fn run(context: &Context, args: &DestroyArgs) -> Outcome {
+    let installation = Installation::open(context)?;
+    let Some(store) = installation.store()? else {
+        context
+            .screen
+            .print("No changes. Nothing was ever applied.\n");
+        return Ok(Exit::Ok);
+    };
+    let words = &args.tenants;
+    let mut tenants = if words.is_empty() {
+        vec![tenants::one(context, &store, None)?]
+    } else {
+        tenants::all(context, &store, words)?
+    };
+    let known = store.tenants().map_err(|error| of_state(&error))?;
+    tenants.retain(|tenant| {
+        let known = known
+            .iter()
+            .any(|it| it.tenant == *tenant && it.head.is_some() || it.open_run.is_some());
+        if !known {
+            context
+                .screen
+                .print(&format!("No changes. {tenant} was never applied.\n"));
+        }
+        known
+    });
+    let targets = args
+        .target
+        .iter()
+        .map(|text| pattern(text))
+        .collect::<Result<Vec<_>, _>>()?;
+    let platform = &installation.platform.file;
+    let settings = Settings::new(platform, &args.execution, &args.approvals, args.detail)?;
+    let asking = asking(context, &args.execution);
+    let goals: Vec<Goal> = tenants
+        .into_iter()
+        .map(|tenant| Goal::Destroy {
+            tenant,
+            targets: targets.clone(),
+            keep_data: args.keep_data,
+            refresh: args.refresh,
+        })
+        .collect();
+    let work = Workshop::open(context, installation, asking, settings, goals.len() > 1)?;
+    if goals.len() > 1 {
+        many(&work, goals).await
+    } else {
+        run_goals(&work, goals).await
+    }
+}
+
+async fn many(work: &Arc<Workshop>, goals: Vec<Goal>) -> Outcome {
+    let names: Vec<_> = goals.iter().map(|goal| goal.tenant().to_string()).collect();
+    if work.asking != Asking::Approved {
+        let question = format!("Take {} tenants down ({})?", names.len(), names.join(", "));
+        confirm(&work.context.screen, work.asking, &question)?;
+    }
+    let goals = goals
+        .into_iter()
+        .map(|goal| (goal, Manner::Fleet(None)))
+        .collect();
+    Ok(fleet(work, goals).await)
+}

@@ -1,0 +1,200 @@
+//! `matih diff`: two specs, two snapshots, or a snapshot and the world. Exit code 2 if they
+//! differ, as `diff` has 1: 1 is an error here.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use matih_executor::observe;
+use matih_model::{Digest, Observation, Origin, ResourceGraph, RunId, Snapshot, Verb};
+use matih_planner::{PlanInput, PlanOptions, Verdict, drift, moves_between};
+
+use crate::args::{DiffArgs, Output};
+use crate::commands::history::find as find_snapshot;
+use crate::compiler::{Compiler, Desired};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::find;
+use crate::installation::Installation;
+use crate::platform::Platform;
+use crate::render;
+use crate::render::plan::{PlanView, counts, has_news};
+use crate::tenants;
+use crate::work::look;
+use crate::work::planning::of_planner;
+
+/// Runs the command.
+pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Outcome {
+    let exit = match (args.specs.as_slice(), args.snapshot.as_slice()) {
+        ([before, after], _) => specs(context, before, after, args.output)?,
+        ([_], _) => {
+            return Err(Failure::usage("Two specs are needed.").hint("matih diff BEFORE AFTER"));
+        }
+        (_, [before, after @ ..]) => snapshots(
+            context,
+            before,
+            after.first().map(String::as_str),
+            args.output,
+        )?,
+        ([], []) => live(context, args.output).await?,
+        _ => return Err(Failure::usage("At most two specs.").hint("matih diff BEFORE AFTER")),
+    };
+    Ok(if args.exit_zero { Exit::Ok } else { exit })
+}
+
+/// What would change if the second spec took the place of the first.
+fn specs(context: &Context, before: &Path, after: &Path, output: Output) -> Outcome {
+    let platform = Arc::new(Platform::load(context)?);
+    let compiler = Compiler::new(context, &platform)?;
+    let compile = |path: &Path| -> Result<Desired, Failure> {
+        let source = find::spec(Some(path))?;
+        compiler
+            .compile(&source, &|_| None)
+            .map_err(|it| context.invalid(&it))
+    };
+    let (before, after) = (compile(before)?, compile(after)?);
+    let base = as_applied(&before.graph)?;
+    show(context, &platform, &base, &after.graph, &[], output)
+}
+
+/// The snapshot that a graph would leave if every output were unknown.
+fn as_applied(graph: &ResourceGraph) -> Result<Snapshot, Failure> {
+    let platform_catalog = crate::platform::catalog()?;
+    let options = PlanOptions::default();
+    let plan = matih_planner::plan(&PlanInput {
+        tenant: graph.tenant(),
+        base: None,
+        desired: graph,
+        observation: &Observation::default(),
+        catalog: &platform_catalog,
+        options: &options,
+        verb: Verb::Apply,
+        inputs: Digest::of("matih diff v1", &0),
+    })
+    .map_err(|error| of_planner(&error))?;
+    let resources = matih_planner::after(&plan, None, &mut |_, _| matih_model::Applied {
+        remote_id: matih_model::RemoteId::new("-"),
+        outputs: matih_model::Attributes::new(),
+        version: matih_model::Version("-".into()),
+        adopted: false,
+    });
+    let origin = Origin {
+        run: RunId::new("-"),
+        verb: Verb::Apply,
+    };
+    Ok(Snapshot::new(
+        graph.tenant().clone(),
+        1,
+        None,
+        origin,
+        graph.tenancy(),
+        resources,
+    ))
+}
+
+/// What differs between two snapshots.
+pub(crate) fn snapshots(
+    context: &Context,
+    before: &str,
+    after: Option<&str>,
+    output: Output,
+) -> Outcome {
+    let installation = Installation::open(context)?;
+    let store = installation.existing_store()?;
+    let tenant = tenants::one(context, &store, None)?;
+    let before = find_snapshot(&store, &tenant, Some(before))?;
+    let after = find_snapshot(&store, &tenant, after)?;
+    let moved = moves_between(&before, &after);
+    show(
+        context,
+        &installation.platform,
+        &before,
+        &after.as_desired(),
+        &moved,
+        output,
+    )
+}
+
+fn show(
+    context: &Context,
+    platform: &Platform,
+    before: &Snapshot,
+    after: &ResourceGraph,
+    moved: &[(matih_model::ResourceName, matih_model::ResourceName)],
+    output: Output,
+) -> Outcome {
+    let catalog = &platform.catalog;
+    let options = PlanOptions {
+        moved: moved.to_vec(),
+        ..PlanOptions::default()
+    };
+    let plan = matih_planner::plan(&PlanInput {
+        tenant: before.tenant(),
+        base: Some(before),
+        desired: after,
+        observation: &Observation::default(),
+        catalog,
+        options: &options,
+        verb: Verb::Apply,
+        inputs: Digest::of("matih diff v1", &0),
+    })
+    .map_err(|error| of_planner(&error))?;
+    let view = PlanView {
+        plan: &plan,
+        base: Some(before),
+        catalog,
+        tier: None,
+        drift: None,
+        verdict: &Verdict::Allowed,
+        inverse: None,
+        estimate_ms: None,
+        detail: context.screen.is_verbose(),
+    };
+    match context.output(output) {
+        Output::Json => context.screen.print_json(&render::plan::json(&view), true),
+        Output::Text if has_news(&plan) => {
+            context.screen.print(&render::plan::differences(&view));
+            context
+                .screen
+                .print(&format!("\n{}.\n", counts(&plan).in_words()));
+        }
+        Output::Text => context.screen.print("No difference.\n"),
+    }
+    Ok(if has_news(&plan) {
+        Exit::Changes
+    } else {
+        Exit::Ok
+    })
+}
+
+/// What was applied and what is there.
+async fn live(context: &Context, output: Output) -> Outcome {
+    let installation = Installation::open(context)?;
+    let store = installation.existing_store()?;
+    let tenant = tenants::one(context, &store, None)?;
+    let head = find_snapshot(&store, &tenant, None)?;
+    let mut seen = observe(
+        installation.registry()?,
+        std::slice::from_ref(&head),
+        &look(),
+    )
+    .await;
+    let seen = seen.remove(&tenant).unwrap_or_default();
+    let catalog = &installation.platform.catalog;
+    let report = drift(&head, &seen, catalog);
+    match context.output(output) {
+        Output::Json => {
+            let found = render::drift::not_in_sync(&report);
+            context.screen.print_json(&found, true);
+        }
+        Output::Text if report.in_sync() => context.screen.print("No difference.\n"),
+        Output::Text => context
+            .screen
+            .print(&render::drift::changes(&report, &head, catalog)),
+    }
+    Ok(if report.in_sync() {
+        Exit::Ok
+    } else {
+        Exit::Changes
+    })
+}

@@ -1,0 +1,215 @@
+//! `matih drift`: what was applied against what is there; once, or again and again.
+
+mod accept;
+mod notify;
+mod schedule;
+
+use std::sync::Arc;
+
+use matih_executor::{Unmanaged, observe, unmanaged};
+use matih_model::Snapshot;
+use matih_planner::{Drift, DriftReport, drift};
+use matih_state::Store;
+use serde_json::{Value, json};
+
+use crate::args::{DriftArgs, Output};
+use crate::clock::now_ms;
+use crate::commands::apply::{asking, run_goals};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::installation::{Installation, of_state};
+use crate::render;
+use crate::render::style::{ADD, BAD, STRONG, paint};
+use crate::render::time::rfc3339;
+use crate::tenants;
+use crate::work::{Goal, Settings, Workshop, look};
+
+/// One tenant, looked at.
+struct Seen {
+    head: Arc<Snapshot>,
+    report: DriftReport,
+    unmanaged: Unmanaged,
+}
+
+/// Runs the command.
+pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Outcome {
+    if let Some(cron) = &args.schedule {
+        let schedule = schedule::parse(cron)?;
+        if args.print_cronjob {
+            context.screen.print(&schedule::cronjob(cron, args));
+            return Ok(Exit::Ok);
+        }
+        if args.print_systemd_timer {
+            context.screen.print(&schedule::systemd(cron, args)?);
+            return Ok(Exit::Ok);
+        }
+        return schedule::stay(context, args, &schedule).await;
+    }
+    let (exit, seen) = once(context, args).await?;
+    if args.accept {
+        return accept::run(context, args, &seen);
+    }
+    if args.revert {
+        return revert(context, args, &seen).await;
+    }
+    Ok(if args.detailed_exitcode {
+        exit
+    } else {
+        Exit::Ok
+    })
+}
+
+/// Looks once, prints, and tells whoever is to be told.
+async fn once(context: &Context, args: &DriftArgs) -> Result<(Exit, Vec<Seen>), Failure> {
+    let installation = Installation::open(context)?;
+    let Some(store) = installation.store()? else {
+        context.screen.print("Nothing was ever applied.\n");
+        return Ok((Exit::Ok, Vec::new()));
+    };
+    let seen = all(context, args, &installation, &store).await?;
+    let catalog = &installation.platform.catalog;
+    match context.output(args.output) {
+        Output::Json => context.screen.print_json(&document(&seen), true),
+        Output::Text => {
+            for seen in &seen {
+                context
+                    .screen
+                    .print(&text(seen, catalog, context.screen.is_verbose()));
+            }
+        }
+    }
+    let exit = if seen.iter().all(Seen::in_sync) {
+        Exit::Ok
+    } else {
+        Exit::Changes
+    };
+    if let (Some(address), Exit::Changes) = (&args.notify, exit) {
+        notify::post(address, &document(&seen)).await?;
+    }
+    Ok((exit, seen))
+}
+
+async fn all(
+    context: &Context,
+    args: &DriftArgs,
+    installation: &Installation,
+    store: &Store,
+) -> Result<Vec<Seen>, Failure> {
+    let mut heads = Vec::new();
+    for tenant in tenants::all(context, store, &args.tenants)? {
+        heads.extend(store.head(&tenant).map_err(|error| of_state(&error))?);
+    }
+    let registry = installation.registry()?;
+    let options = look();
+    let observed = observe(registry, &heads, &options).await;
+    let mut all = Vec::new();
+    for head in heads {
+        let nothing = Default::default();
+        let observation = observed.get(head.tenant()).unwrap_or(&nothing);
+        let report = drift(&head, observation, &installation.platform.catalog);
+        let (tenant, id) = (head.tenant().clone(), store.installation());
+        let unmanaged = unmanaged(registry, id, &tenant, Some(&head), options.timeout).await;
+        all.push(Seen {
+            head,
+            report,
+            unmanaged,
+        });
+    }
+    Ok(all)
+}
+
+impl Seen {
+    fn in_sync(&self) -> bool {
+        let alone = self.unmanaged.found.is_empty() && self.unmanaged.unknown.is_empty();
+        self.report.in_sync() && alone
+    }
+
+    fn count(&self, wanted: fn(&Drift) -> bool) -> usize {
+        self.report
+            .resources
+            .values()
+            .filter(|drift| wanted(drift))
+            .count()
+    }
+
+    /// In sync, changed, missing, unknown, unmanaged.
+    fn counts(&self) -> [usize; 5] {
+        [
+            self.count(|it| matches!(it, Drift::InSync)),
+            self.count(|it| matches!(it, Drift::Changed { .. })),
+            self.count(|it| matches!(it, Drift::Missing)),
+            self.count(|it| matches!(it, Drift::Unknown { .. })) + self.unmanaged.unknown.len(),
+            self.unmanaged.found.len(),
+        ]
+    }
+}
+
+fn text(seen: &Seen, catalog: &matih_model::Catalog, verbose: bool) -> String {
+    let [same, changed, missing, unknown, unmanaged] = seen.counts();
+    let word = if seen.in_sync() {
+        paint(ADD, "in sync").to_string()
+    } else {
+        paint(BAD, "drift").to_string()
+    };
+    let mut text = format!("{}: {word}\n", paint(STRONG, seen.head.tenant()));
+    if verbose {
+        let in_sync = seen
+            .report
+            .resources
+            .iter()
+            .filter(|(_, it)| **it == Drift::InSync);
+        in_sync.for_each(|(address, _)| text += &format!("  = {address}\n"));
+    }
+    text += &render::drift::changes(&seen.report, &seen.head, catalog);
+    text += &render::drift::unmanaged(&seen.unmanaged.found);
+    for (provider, why) in &seen.unmanaged.unknown {
+        text += &format!("  ? provider {provider} could not list: {why}\n");
+    }
+    text + &format!(
+        "  {same} in sync, {changed} changed, {missing} missing, {unmanaged} unmanaged, {unknown} unknown.\n"
+    )
+}
+
+/// The report for programs: `{v, checked_at, drift, tenants: [{tenant, snapshot, in_sync, summary,
+/// resources, unmanaged}]}`.
+fn document(all: &[Seen]) -> Value {
+    let tenants = all.iter().map(|seen| {
+        let [same, changed, missing, unknown, unmanaged] = seen.counts();
+        let found = seen.unmanaged.found.iter().map(|found| {
+            json!({ "address": found.owner.address, "remote_id": found.observed.remote_id,
+                    "generation": found.owner.generation, "run": found.owner.run })
+        });
+        json!({
+            "tenant": seen.head.tenant(),
+            "snapshot": seen.head.id(),
+            "in_sync": seen.in_sync(),
+            "summary": { "in_sync": same, "changed": changed, "missing": missing,
+                         "unmanaged": unmanaged, "unknown": unknown },
+            "resources": render::drift::not_in_sync(&seen.report),
+            "unmanaged": found.collect::<Vec<_>>(),
+            "unlisted_providers": seen.unmanaged.unknown,
+        })
+    });
+    json!({
+        "v": 1,
+        "checked_at": rfc3339(now_ms()),
+        "drift": !all.iter().all(Seen::in_sync),
+        "tenants": tenants.collect::<Vec<_>>(),
+    })
+}
+
+/// Plans to put everything back as applied.
+async fn revert(context: &Context, args: &DriftArgs, seen: &[Seen]) -> Outcome {
+    let goals: Vec<Goal> = seen
+        .iter()
+        .filter(|seen| seen.report.has_drifted())
+        .map(|seen| Goal::Revert(seen.head.tenant().clone()))
+        .collect();
+    let installation = Installation::open(context)?;
+    let platform = &installation.platform.file;
+    let settings = Settings::new(platform, &args.execution, &args.approvals, false)?;
+    let asking = asking(context, &args.execution);
+    let work = Workshop::open(context, installation, asking, settings, goals.len() > 1)?;
+    run_goals(&work, goals).await
+}

@@ -1,0 +1,33 @@
+//! `matih graph`: the resources of a spec and what they wait for, as a picture.
+
+use std::sync::Arc;
+
+use matih_model::Phase;
+
+use crate::args::{GraphArgs, GraphFormat};
+use crate::compiler::Compiler;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Outcome;
+use crate::find;
+use crate::platform::Platform;
+use crate::render::graph::{self, Picture};
+
+/// Runs the command. It asks nobody, so secrets need not be there.
+pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
+    let platform = Arc::new(Platform::load(context)?);
+    let compiler = Compiler::new(context, &platform)?;
+    let source = find::spec(args.spec.as_deref())?;
+    let desired = compiler
+        .compile(&source, &|_| None)
+        .map_err(|it| context.invalid(&it))?;
+    let only = args.phase.and_then(|number| Phase::new(number).ok());
+    let picture = Picture::new(&desired.graph, only);
+    match args.output {
+        GraphFormat::Dot => context.screen.print(&graph::dot(&picture)),
+        GraphFormat::Mermaid => context.screen.print(&graph::mermaid(&picture)),
+        GraphFormat::Svg => context.screen.print(&graph::svg(&picture)),
+        GraphFormat::Json => context.screen.print_json(&graph::json(&picture), true),
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,71 @@
+//! `matih show`: a saved plan, a resource, or a snapshot.
+
+use std::path::Path;
+
+use matih_model::Address;
+use matih_planner::{Approvals, guard};
+use serde_json::json;
+
+use crate::args::{Output, ShowArgs};
+use crate::commands::{history, state};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Outcome;
+use crate::installation::Installation;
+use crate::plan_file::{PlanFile, looks_like_one};
+use crate::render;
+use crate::work::planning::Planned;
+
+/// Runs the command.
+pub(crate) fn run(context: &Context, args: &ShowArgs) -> Outcome {
+    match &args.what {
+        Some(what) if looks_like_one(Path::new(what)) => {
+            plan(context, Path::new(what), args.output)
+        }
+        Some(what) if what.parse::<Address>().is_ok() || what.contains('/') => {
+            state::show(context, what, args.output)
+        }
+        what => history::show(context, what.as_deref(), args.output),
+    }
+}
+
+fn plan(context: &Context, path: &Path, output: Output) -> Outcome {
+    let installation = Installation::open(context)?;
+    let file = PlanFile::read(path, installation.secrets.keys())?;
+    let store = installation.store()?;
+    let catalog = &installation.platform.catalog;
+    let mut documents = Vec::new();
+    for saved in file.plans {
+        // The snapshot that it starts from, if it is still the newest; the plan says all else.
+        let base = match &store {
+            Some(store) => store.head(saved.plan.tenant()).ok().flatten(),
+            None => None,
+        };
+        let base = base.filter(|base| Some(base.id()) == saved.plan.base());
+        let verdict = guard(&saved.plan, base.as_deref(), &Approvals::default());
+        let planned = Planned {
+            plan: saved.plan,
+            base,
+            drift: None,
+            verdict,
+            inverse: None,
+            estimate_ms: None,
+            tier: None,
+        };
+        let view = planned.view(catalog, context.screen.is_verbose());
+        match context.output(output) {
+            Output::Text => {
+                context.screen.print(&render::plan::text(&view));
+                let made = render::time::moment(file.made_at);
+                context.screen.print(&format!("Made at {made}.\n"));
+            }
+            Output::Json => documents.push(render::plan::json(&view)),
+        }
+    }
+    if context.output(output) == Output::Json {
+        context
+            .screen
+            .print_json(&json!({ "v": 1, "plans": documents }), true);
+    }
+    Ok(Exit::Ok)
+}

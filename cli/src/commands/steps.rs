@@ -1,0 +1,32 @@
+//! `matih steps`: the 56 steps as a table, for a spec.
+
+use std::sync::Arc;
+
+use crate::args::{Output, StepsArgs};
+use crate::compiler::Compiler;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Outcome;
+use crate::find;
+use crate::platform::Platform;
+use crate::render;
+
+/// Runs the command. It asks nobody, so secrets need not be there.
+pub(crate) fn run(context: &Context, args: &StepsArgs) -> Outcome {
+    let platform = Arc::new(Platform::load(context)?);
+    let compiler = Compiler::new(context, &platform)?;
+    let source = find::spec(args.spec.as_deref())?;
+    let desired = compiler
+        .compile(&source, &|_| None)
+        .map_err(|it| context.invalid(&it))?;
+    let steps = desired.steps;
+    match context.output(args.output) {
+        Output::Text => context
+            .screen
+            .print(&render::steps::text(&steps, context.screen.is_verbose())),
+        Output::Json => context
+            .screen
+            .print_json(&render::steps::json(&steps), true),
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,51 @@
+//! What every command has in hand: the two streams, the global options, and the way to the
+//! platform.
+
+use matih_specs::Diagnostics;
+
+use crate::args::{Global, Output};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::screen::Screen;
+
+/// In every command's hand.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// Where output goes.
+    pub(crate) screen: Screen,
+    /// The options that every command takes.
+    pub(crate) global: Global,
+}
+
+impl Context {
+    /// Follows `--chdir`, once and for all.
+    ///
+    /// # Errors
+    /// The folder is not there.
+    pub(crate) fn new(global: Global) -> Result<Self, Failure> {
+        if let Some(folder) = &global.chdir {
+            std::env::set_current_dir(folder)
+                .map_err(|error| Failure::file("entered", folder, &error))?;
+        }
+        let screen = Screen::new(&global);
+        Ok(Self { screen, global })
+    }
+
+    /// The format of a command that prints one document.
+    pub(crate) fn output(&self, output: Output) -> Output {
+        output.or_json(self.global.json)
+    }
+
+    /// Findings as a failure with exit code 6.
+    pub(crate) fn invalid(&self, findings: &Diagnostics) -> Failure {
+        let text = format!("{}\n\n{}.", findings.to_text(true), findings.summary());
+        Failure::report(Exit::Invalid, text)
+    }
+
+    /// Prints the warnings of a spec that is good all the same.
+    pub(crate) fn warn(&self, findings: &Diagnostics) {
+        if !findings.is_empty() {
+            self.screen.say(&findings.to_text(true));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The platform: its file or the embedded default, and all that a compile depends on beside the
+//! spec.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use matih_model::Catalog;
+use matih_specs::{Diagnostics, PlatformFile, Source, load};
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::find;
+
+/// A platform file that obeys every rule, and where it stands.
+pub(crate) struct Platform {
+    /// What it says, defaults filled.
+    pub(crate) file: PlatformFile,
+    /// Its name and text; an empty text for the embedded default.
+    pub(crate) source: Source,
+    /// The folder that its relative paths start from.
+    pub(crate) folder: PathBuf,
+    /// All kinds.
+    pub(crate) catalog: Arc<Catalog>,
+}
+
+impl Platform {
+    /// The file of `--platform`, else `matih.toml` if it is there, else the default.
+    ///
+    /// # Errors
+    /// The file cannot be read (exit code 1) or breaks a rule (exit code 6).
+    pub(crate) fn load(context: &Context) -> Result<Self, Failure> {
+        let named = context.global.platform.clone();
+        let usual = Path::new(find::PLATFORM);
+        let path = named.or_else(|| usual.is_file().then(|| usual.to_owned()));
+        let source = match &path {
+            Some(path) => load::file(path)
+                .map_err(|error| Failure::error(format!("{error}.")).hint(error.hint()))?,
+            None => Source::new("the embedded platform file", ""),
+        };
+        let parsed = matih_specs::parse_platform(&source.name, &source.text)
+            .map_err(|findings| context.invalid(&findings))?;
+        context.warn(&parsed.warnings);
+        let folder = path
+            .as_deref()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new(""));
+        Ok(Self {
+            file: parsed.file,
+            source,
+            folder: folder.to_owned(),
+            catalog: Arc::new(catalog()?),
+        })
+    }
+
+    /// Everything that is wrong with a spec, or worth saying of it.
+    pub(crate) fn findings(&self, source: &Source) -> Diagnostics {
+        match matih_specs::parse_tenant_with(&source.name, &source.text, &self.file.defaults) {
+            Ok(parsed) => parsed.warnings,
+            Err(findings) => findings,
+        }
+    }
+
+    /// A path of the platform file, from where we stand.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.folder.join(relative)
+    }
+}
+
+/// All kinds that matih knows.
+///
+/// # Errors
+/// The tables in the binary are broken: a defect of matih.
+pub(crate) fn catalog() -> Result<Catalog, Failure> {
+    let defect = |cause: String| Failure::error(cause).hint("report this with `matih version`");
+    let kinds = matih_providers::kinds::all().map_err(|error| defect(error.to_string()))?;
+    Catalog::new(kinds).map_err(|error| defect(error.to_string()))
+}

@@ -1,0 +1,328 @@
+//! One run of one tenant, from the lock to the report.
+//!
+//! The order is the law: lock, settle what a crash left, plan from what is recorded now, show it,
+//! ask, apply, report, unlock. The lease is renewed while a person thinks.
+
+mod goal;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use matih_executor::{
+    ApplyOptions, Ending, ExecutorError, OnFailure, RecoverOptions, Recovery, Report, World, apply,
+    recover, run_limit,
+};
+use matih_model::{Digest, Plan, RunId, Snapshot, Verb};
+use matih_planner::Verdict;
+use matih_state::LockedStore;
+use serde_json::json;
+
+pub(crate) use goal::{Back, Goal};
+
+use crate::clock;
+use crate::confirm::{Asking, confirm};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::installation::of_state;
+use crate::render;
+use crate::render::report::Ended;
+use crate::work::planning::{Order, Planned, explain, plan};
+use crate::work::{RunOnlooker, Workshop, locked, release, saved};
+
+/// How a run is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Plan, question and report.
+    Alone,
+    /// One of many: nothing but its end. A plan that was shown before is carried out only if it
+    /// still is the same.
+    Fleet(Option<Digest>),
+}
+
+/// Brings one tenant to its goal.
+///
+/// # Errors
+/// What keeps the run from starting. Actions that fail are no error: see [`Ended`].
+pub(crate) async fn carry_out(
+    work: &Workshop,
+    goal: &Goal,
+    manner: Manner,
+) -> Result<Ended, Failure> {
+    let run = clock::run_id();
+    let mut store = locked(work, goal.tenant(), &run, goal.verb()).await?;
+    let ended = under_lock(work, &mut store, goal, manner, run).await;
+    release(work, store);
+    ended
+}
+
+/// Settles what a crash left of a tenant whose record is about to be changed by hand.
+///
+/// # Errors
+/// Something cannot be looked up.
+pub(crate) async fn settle_first(
+    work: &Workshop,
+    store: &mut LockedStore,
+) -> Result<Recovery, Failure> {
+    let world = work.world()?;
+    settle(work, store, &world).await
+}
+
+async fn under_lock(
+    work: &Workshop,
+    store: &mut LockedStore,
+    goal: &Goal,
+    manner: Manner,
+    run: RunId,
+) -> Result<Ended, Failure> {
+    let world = work.world()?;
+    let settled = settle(work, store, &world).await?;
+    RunOnlooker(work).go_on()?;
+    let (mut planned, order) = match goal {
+        Goal::Saved(saved) => (saved::check(work, store, saved).await?, None),
+        _ => {
+            let order = goal.order(
+                &work.store,
+                store.head(),
+                &work.installation.platform.catalog,
+            )?;
+            let approvals = &work.settings.approvals;
+            let planned =
+                plan(&work.installation, store.head().cloned(), &order, approvals).await?;
+            (planned, Some(order))
+        }
+    };
+    let whole = order.as_ref().is_none_or(Order::is_whole) && *planned.plan.verb() == Verb::Apply;
+    if is_done(store, &planned.plan, whole) {
+        return Ok(Ended::unchanged(
+            goal.tenant(),
+            planned.base.as_deref(),
+            settled,
+        ));
+    }
+    show(work, &mut planned, manner)?;
+    agree(work, store, &planned, goal, manner).await?;
+    RunOnlooker(work).go_on()?;
+    work.installation.secrets.check(&planned.plan)?;
+    let report = run_plan(work, store, &world, &planned.plan, run, whole).await?;
+    let mut ended = Ended::of(&planned.plan, report, goal.command(), work.interrupt.exit());
+    if ended.report.as_ref().is_some_and(wants_rollback(work)) {
+        back(work, store, &world, &planned, &mut ended).await?;
+    }
+    Ok(ended)
+}
+
+/// Settles what a crash left, and says so.
+async fn settle(
+    work: &Workshop,
+    store: &mut LockedStore,
+    world: &World<'_>,
+) -> Result<Recovery, Failure> {
+    let options = RecoverOptions::default();
+    let recovery = recover(store, world, &options, &RunOnlooker(work)).await;
+    let recovery = recovery.map_err(|error| of_executor(&error))?;
+    let tenant = store.tenant();
+    if let Some(run) = &recovery.run {
+        work.context
+            .screen
+            .say(&render::report::recovery(tenant, run, &recovery));
+    }
+    match recovery.unclear.as_slice() {
+        [] => Ok(recovery),
+        [(address, why), ..] => Err(Failure::new(
+            Exit::Partial,
+            format!(
+                "{} actions of {tenant} that a crash left cannot be looked up, the first {address}: {why}. Nothing was changed.",
+                recovery.unclear.len()
+            ),
+        )
+        .hint("try again when the provider answers")),
+    }
+}
+
+/// Whether nothing is left to do, also not to the record.
+fn is_done(store: &LockedStore, plan: &Plan, whole: bool) -> bool {
+    let summary = store.summary();
+    let stands = match plan.verb() {
+        Verb::Apply if whole => summary.inputs == Some(plan.inputs()),
+        _ => true,
+    };
+    let at_rest = match plan.verb() {
+        Verb::Destroy => {
+            let empty = store.head().is_none_or(|head| head.resources().is_empty());
+            !empty || summary.status == matih_state::TenantStatus::Deleted
+        }
+        Verb::Edit => true,
+        _ => summary.status == matih_state::TenantStatus::Active,
+    };
+    plan.is_empty() && stands && at_rest
+}
+
+/// Shows the plan, unless it is one of many.
+fn show(work: &Workshop, planned: &mut Planned, manner: Manner) -> Result<(), Failure> {
+    if manner != Manner::Alone || !planned.has_news() {
+        return Ok(());
+    }
+    let timings = work.store.timings().map_err(|error| of_state(&error))?;
+    let settings = &work.settings;
+    explain(
+        &work.installation,
+        planned,
+        &timings,
+        settings.parallelism.get(),
+    )?;
+    let catalog = &work.installation.platform.catalog;
+    let view = planned.view(catalog, settings.detail || work.context.screen.is_verbose());
+    work.print(&render::plan::text(&view));
+    work.progress
+        .tell("plan_ready", json!({ "plan": render::plan::json(&view) }));
+    Ok(())
+}
+
+/// The guard's word, then the person's.
+async fn agree(
+    work: &Workshop,
+    store: &mut LockedStore,
+    planned: &Planned,
+    goal: &Goal,
+    manner: Manner,
+) -> Result<(), Failure> {
+    let tenant = goal.tenant();
+    if let Manner::Fleet(Some(seen)) = manner
+        && seen != planned.plan.id()
+    {
+        let message = format!(
+            "The plan of {tenant} is no longer the one that was shown. Nothing was changed."
+        );
+        return Err(Failure::new(Exit::Stale, message).hint("plan again"));
+    }
+    refuse(planned, tenant)?;
+    // Of many tenants, all plans were agreed to at once, before the first lock.
+    if !planned.has_news() || manner != Manner::Alone {
+        return Ok(());
+    }
+    if work.asking == Asking::Nobody {
+        work.progress
+            .tell("approval_required", json!({ "tenant": tenant }));
+    }
+    let (screen, asking) = (work.context.screen, work.asking);
+    let question = goal.question();
+    let mut answer = tokio::task::spawn_blocking(move || confirm(&screen, asking, &question));
+    let mut renewal = tokio::time::interval(work.settings.lease.max(Duration::from_secs(1)) / 3);
+    renewal.tick().await;
+    loop {
+        tokio::select! {
+            answer = &mut answer => {
+                return answer.unwrap_or_else(|_| Err(Failure::error("the question broke down")));
+            }
+            _ = renewal.tick() => {
+                store.renew(clock::now_ms()).map_err(|error| of_state(&error))?;
+            }
+            _ = work.interrupt.changed(matih_executor::Answer::Continue) => {
+                return RunOnlooker(work).go_on();
+            }
+        }
+    }
+}
+
+/// What the guard has against a plan, as a failure.
+///
+/// # Errors
+/// It refuses (exit code 5), or wants an approval of its own (exit code 9).
+pub(crate) fn refuse(planned: &Planned, tenant: &matih_model::TenantId) -> Result<(), Failure> {
+    let (exit, what) = match &planned.verdict {
+        Verdict::Allowed => return Ok(()),
+        Verdict::NeedsApproval(_) => (Exit::Approval, "needs an approval of its own"),
+        Verdict::Refused(_) => (Exit::Denied, "is refused"),
+    };
+    let findings = planned.verdict.findings();
+    let mut message = format!("The plan of {tenant} {what}. Nothing was changed.");
+    for finding in findings {
+        message += &format!("\n  {}", finding.message);
+    }
+    let failure = Failure::new(exit, message);
+    Err(match findings {
+        [only] => failure.hint(only.hint.clone()),
+        [first, ..] => failure.hint(format!("{}; and so for the others", first.hint)),
+        [] => failure,
+    })
+}
+
+async fn run_plan(
+    work: &Workshop,
+    store: &mut LockedStore,
+    world: &World<'_>,
+    plan: &Plan,
+    run: RunId,
+    whole: bool,
+) -> Result<Report, Failure> {
+    let settings = &work.settings;
+    let options = ApplyOptions {
+        parallelism: settings.parallelism,
+        on_failure: settings.on_failure,
+        max_retries: Some(settings.max_retries),
+        limit: settings.limit.unwrap_or_else(|| run_limit(plan.tenancy())),
+        whole,
+        ..ApplyOptions::new(run, plan.tenancy())
+    };
+    let report = apply(store, plan, world, &options, &RunOnlooker(work)).await;
+    work.progress.end();
+    report.map_err(|error| of_executor(&error))
+}
+
+/// Whether a failed run is to be taken back.
+fn wants_rollback(work: &Workshop) -> impl Fn(&Report) -> bool {
+    let asked = work.settings.on_failure == OnFailure::Rollback && work.interrupt.exit().is_none();
+    move |report| {
+        asked
+            && matches!(
+                report.ending(),
+                Ending::Partial | Ending::FailedBeforeEffect
+            )
+    }
+}
+
+/// `--on-failure rollback`: brings the tenant back to the snapshot before the run. Nobody is
+/// asked again, since the policy was chosen with the yes; what the guard refuses stays.
+async fn back(
+    work: &Workshop,
+    store: &mut LockedStore,
+    world: &World<'_>,
+    planned: &Planned,
+    ended: &mut Ended,
+) -> Result<(), Failure> {
+    let before: Option<Arc<Snapshot>> = planned.base.clone();
+    let goal = Goal::undo(store.tenant().clone(), before.as_deref());
+    work.context
+        .screen
+        .say(&format!("Taking it back: {}.", goal.command()));
+    let order = goal.order(
+        &work.store,
+        store.head(),
+        &work.installation.platform.catalog,
+    )?;
+    let approvals = &work.settings.approvals;
+    let back = plan(&work.installation, store.head().cloned(), &order, approvals).await?;
+    if let Err(failure) = refuse(&back, store.tenant()) {
+        work.context.screen.complain(&failure);
+        return Ok(());
+    }
+    let run = clock::run_id();
+    let report = run_plan(work, store, world, &back.plan, run, false).await?;
+    ended.taken_back(&back.plan, report, before.as_deref());
+    Ok(())
+}
+
+/// Why a run could not be carried out, as people see it.
+pub(crate) fn of_executor(error: &ExecutorError) -> Failure {
+    let exit = match error {
+        ExecutorError::State(error) => return of_state(error),
+        ExecutorError::Stale { .. } => Exit::Stale,
+        ExecutorError::Pending { .. } | ExecutorError::Abandoned => Exit::Partial,
+        _ => Exit::Error,
+    };
+    let failure = Failure::new(exit, format!("{error}."));
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

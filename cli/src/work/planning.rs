@@ -1,0 +1,210 @@
+//! A plan, and all that is told with it: what has changed outside, what the guard says, the way
+//! back, how long it may take.
+
+use std::sync::Arc;
+
+use matih_executor::observe;
+use matih_model::{Catalog, Digest, Observation, Plan, ResourceGraph, Snapshot, TenantId, Verb};
+use matih_planner::{
+    Approvals, DriftReport, Inverse, PlanInput, PlanOptions, PlannerError, Verdict, drift, guard,
+    inverse,
+};
+
+use crate::args::Selection;
+use crate::compiler::Desired;
+use crate::estimate::{Timings, estimate};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::installation::Installation;
+use crate::render::plan::{PlanView, has_news};
+use crate::work::{look, pattern};
+
+/// What a tenant is to be brought to, and how.
+#[derive(Clone)]
+pub(crate) struct Order {
+    /// Whose plan.
+    pub(crate) tenant: TenantId,
+    /// What it should have.
+    pub(crate) desired: ResourceGraph,
+    /// To what end.
+    pub(crate) verb: Verb,
+    /// The digest of all that `desired` was compiled from.
+    pub(crate) inputs: Digest,
+    /// Selection, moves and so on.
+    pub(crate) options: PlanOptions,
+    /// The tier, where a spec says it.
+    pub(crate) tier: Option<String>,
+    /// The spec, as it was named.
+    pub(crate) spec: Option<String>,
+    /// Look at the world first.
+    pub(crate) refresh: bool,
+}
+
+impl Order {
+    /// Whether the head will stand for the inputs in full when this has been carried out.
+    pub(crate) fn is_whole(&self) -> bool {
+        let options = &self.options;
+        let parts = options.targets.is_empty() && options.excludes.is_empty();
+        self.verb == Verb::Apply && parts && !options.refresh_only && !options.destroy
+    }
+
+    /// Bring a tenant to its spec, as far as the selection says.
+    ///
+    /// # Errors
+    /// The selection names no addresses.
+    pub(crate) fn apply(desired: Desired, selection: &Selection) -> Result<Self, Failure> {
+        let tenant = desired.tenant().clone();
+        let patterns = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| pattern(text))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let replace = selection.replace.iter().map(|text| address(&tenant, text));
+        let options = PlanOptions {
+            targets: patterns(&selection.target)?,
+            excludes: patterns(&selection.exclude)?,
+            replace: replace.collect::<Result<_, _>>()?,
+            destroy: selection.destroy,
+            refresh_only: selection.refresh_only,
+            moved: desired.directives.moved,
+            forget: desired.directives.forget,
+        };
+        let verb = match (selection.destroy, selection.refresh_only) {
+            (true, _) => Verb::Destroy,
+            (_, true) => Verb::Edit,
+            _ => Verb::Apply,
+        };
+        Ok(Self {
+            tenant,
+            desired: desired.graph,
+            verb,
+            inputs: desired.inputs,
+            options,
+            tier: Some(desired.tier),
+            spec: Some(desired.spec),
+            refresh: selection.refresh,
+        })
+    }
+}
+
+/// `tenant/kind/name`, or `kind/name` of the tenant in hand.
+///
+/// # Errors
+/// It is no address.
+pub(crate) fn address(tenant: &TenantId, text: &str) -> Result<matih_model::Address, Failure> {
+    let full = match text.matches('/').count() {
+        1 => format!("{tenant}/{text}"),
+        _ => text.to_owned(),
+    };
+    full.parse()
+        .map_err(|error| Failure::usage(format!("{error}.")))
+}
+
+/// A plan with all that is told of it.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) base: Option<Arc<Snapshot>>,
+    pub(crate) drift: Option<DriftReport>,
+    pub(crate) verdict: Verdict,
+    pub(crate) inverse: Option<Inverse>,
+    pub(crate) estimate_ms: Option<u64>,
+    pub(crate) tier: Option<String>,
+}
+
+impl Planned {
+    /// As it is shown.
+    pub(crate) fn view<'a>(&'a self, catalog: &'a Catalog, detail: bool) -> PlanView<'a> {
+        PlanView {
+            plan: &self.plan,
+            base: self.base.as_deref(),
+            catalog,
+            tier: self.tier.clone(),
+            drift: self.drift.as_ref(),
+            verdict: &self.verdict,
+            inverse: self.inverse.as_ref(),
+            estimate_ms: self.estimate_ms,
+            detail,
+        }
+    }
+
+    /// Whether people are to see anything in it.
+    pub(crate) fn has_news(&self) -> bool {
+        has_news(&self.plan)
+    }
+}
+
+/// Looks at the world and plans.
+///
+/// # Errors
+/// The order contradicts itself, or a provider cannot be opened.
+pub(crate) async fn plan(
+    installation: &Installation,
+    base: Option<Arc<Snapshot>>,
+    order: &Order,
+    approvals: &Approvals,
+) -> Result<Planned, Failure> {
+    let catalog = &installation.platform.catalog;
+    let observation = match &base {
+        Some(head) if order.refresh => {
+            let heads = [head.clone()];
+            let mut seen = observe(installation.registry()?, &heads, &look()).await;
+            Some(seen.remove(&order.tenant).unwrap_or_default())
+        }
+        _ => None,
+    };
+    let nothing = Observation::default();
+    let plan = matih_planner::plan(&PlanInput {
+        tenant: &order.tenant,
+        base: base.as_deref(),
+        desired: &order.desired,
+        observation: observation.as_ref().unwrap_or(&nothing),
+        catalog,
+        options: &order.options,
+        verb: order.verb.clone(),
+        inputs: order.inputs,
+    })
+    .map_err(|error| of_planner(&error))?;
+    let drift = match (&base, &observation) {
+        (Some(base), Some(observation)) => Some(drift(base, observation, catalog)),
+        _ => None,
+    };
+    let verdict = guard(&plan, base.as_deref(), approvals);
+    Ok(Planned {
+        plan,
+        base,
+        drift,
+        verdict,
+        inverse: None,
+        estimate_ms: None,
+        tier: order.tier.clone(),
+    })
+}
+
+/// Adds what only people want to know.
+///
+/// # Errors
+/// The way back cannot be planned.
+pub(crate) fn explain(
+    installation: &Installation,
+    planned: &mut Planned,
+    timings: &Timings,
+    parallelism: usize,
+) -> Result<(), Failure> {
+    if planned.has_news() {
+        let catalog = &installation.platform.catalog;
+        let back = inverse(&planned.plan, planned.base.as_deref(), catalog);
+        planned.inverse = Some(back.map_err(|error| of_planner(&error))?);
+        planned.estimate_ms = estimate(&planned.plan, timings, parallelism);
+    }
+    Ok(())
+}
+
+/// Why there is no plan, as people see it.
+pub(crate) fn of_planner(error: &PlannerError) -> Failure {
+    let exit = match error {
+        PlannerError::NoMatch(_) | PlannerError::ReplaceUndesired(_) => Exit::Usage,
+        _ => Exit::Error,
+    };
+    Failure::new(exit, format!("{error}.")).hint(error.hint())
+}

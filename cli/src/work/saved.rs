@@ -1,0 +1,145 @@
+//! A saved plan under the lock: does it still fit?
+
+use std::path::Path;
+
+use matih_executor::observe;
+use matih_model::{Address, Observation, Plan, Reading, Snapshot, Version};
+use matih_planner::guard;
+use matih_state::LockedStore;
+
+use crate::clock::now_ms;
+use crate::compiler::Compiler;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::installation::Installation;
+use crate::plan_file::{PlanFile, SavedPlan};
+use crate::work::planning::{Order, Planned};
+use crate::work::{Workshop, look};
+
+/// Writes plans to a file.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn save(
+    installation: &Installation,
+    path: &Path,
+    plans: &[(Order, Planned)],
+    allow_data_loss: &[String],
+) -> Result<(), Failure> {
+    let saved = plans.iter().map(|(order, planned)| SavedPlan {
+        spec: order.spec.clone(),
+        inputs: order.inputs,
+        serial: planned.base.as_ref().map_or(0, |base| base.serial()),
+        refreshed: planned.drift.is_some(),
+        whole: order.is_whole(),
+        allow_data_loss: allow_data_loss.to_vec(),
+        plan: planned.plan.clone(),
+    });
+    let file = PlanFile::new(now_ms(), saved.collect());
+    file.write(path, installation.secrets.keys())
+}
+
+/// Holds a saved plan against the tenant, its spec, its secrets and the world as they are now.
+///
+/// # Errors
+/// Something has moved since (exit code 8). Nothing was changed.
+pub(super) async fn check(
+    work: &Workshop,
+    store: &LockedStore,
+    saved: &SavedPlan,
+) -> Result<Planned, Failure> {
+    let plan = &saved.plan;
+    let head = store.head().cloned();
+    if plan.base() != head.as_ref().map(|head| head.id()) {
+        let now = head.map_or(0, |head| head.serial());
+        return Err(stale(
+            plan,
+            &format!(
+                "it starts from snapshot #{}, and #{now} is the newest",
+                saved.serial
+            ),
+        ));
+    }
+    spec_is_the_same(work, saved)?;
+    secrets_are_the_same(work, plan)?;
+    if let Some(head) = &head
+        && saved.refreshed
+    {
+        let heads = [head.clone()];
+        let mut seen = observe(work.installation.registry()?, &heads, &look()).await;
+        let seen = seen.remove(plan.tenant()).unwrap_or_default();
+        if let Some(address) = moved(plan, head, &seen) {
+            return Err(stale(
+                plan,
+                &format!("{address} has changed since the plan was made"),
+            ));
+        }
+    }
+    let verdict = guard(plan, head.as_deref(), &work.settings.approvals);
+    Ok(Planned {
+        plan: plan.clone(),
+        base: head,
+        drift: None,
+        verdict,
+        inverse: None,
+        estimate_ms: None,
+        tier: None,
+    })
+}
+
+/// The spec file, where it is still there, must be the one that was planned.
+fn spec_is_the_same(work: &Workshop, saved: &SavedPlan) -> Result<(), Failure> {
+    let Some(spec) = &saved.spec else {
+        return Ok(());
+    };
+    let Ok(source) = matih_specs::load::file(Path::new(spec)) else {
+        return Ok(());
+    };
+    let compiler = Compiler::new(&work.context, &work.installation.platform)?;
+    if compiler.inputs(&source) == saved.inputs {
+        Ok(())
+    } else {
+        Err(stale(
+            &saved.plan,
+            &format!("{spec}, the platform file or the blueprint has changed since"),
+        ))
+    }
+}
+
+fn secrets_are_the_same(work: &Workshop, plan: &Plan) -> Result<(), Failure> {
+    for action in plan.actions() {
+        for secret in action.op.resource().attributes.secrets() {
+            if work.installation.secrets.digest(&secret.reference) != secret.digest {
+                return Err(stale(
+                    plan,
+                    &format!("the value of {} has changed since", secret.reference),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first object of the read set whose token is another now.
+fn moved<'a>(plan: &'a Plan, head: &Snapshot, seen: &Observation) -> Option<&'a Address> {
+    let token = |address: &Address| -> Option<Version> {
+        match seen.get(address)? {
+            Reading::Unchanged => head.get(address)?.version.clone(),
+            Reading::Present(observed) => Some(observed.version.clone()),
+            Reading::Missing | Reading::Unknown(_) => None,
+        }
+    };
+    let read = plan
+        .reads()
+        .iter()
+        .find(|(address, version)| token(address).as_ref() != Some(version));
+    read.map(|(address, _)| address)
+}
+
+fn stale(plan: &Plan, why: &str) -> Failure {
+    let message = format!(
+        "The saved plan of {} is stale: {why}. Nothing was changed.",
+        plan.tenant()
+    );
+    Failure::new(Exit::Stale, message).hint("make it again: matih plan SPEC --out FILE")
+}
