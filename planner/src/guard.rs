@@ -69,9 +69,10 @@ impl Verdict {
     }
 }
 
-/// An apply that deletes more than one resource in this many needs approval ...
+/// Deleting more than one resource in this many needs approval (reliability.md section 6: above
+/// 20 %), since a lost or foreign record looks just so.
 const MASS_DELETE_ONE_IN: usize = 5;
-/// ... if it deletes more than this many (both: architecture.md section 4, guard).
+/// Deleting this many is never called much: a small tenant may lose one module.
 const MASS_DELETE_FLOOR: usize = 5;
 
 /// Judges a plan made from `base`.

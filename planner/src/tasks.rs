@@ -132,6 +132,8 @@ impl Maker<'_> {
             .get(self.records.name_in_base(address))
         {
             Some(Reading::Present(observed)) => Some(observed.version.clone()),
+            // The update whose outcome is not known may have given it another token.
+            _ if recorded.unsettled => None,
             _ => recorded.version.clone(),
         }
     }

@@ -1,6 +1,6 @@
 //! What counts as a difference, and what a difference comes to.
 
-use matih_model::{Reading, Value};
+use matih_model::{Observed, Op, Reading, Recorded, Snapshot, Value};
 use serde_json::json;
 
 use crate::world::{Case, at, res};
@@ -289,13 +289,13 @@ fn a_secret_that_a_provider_cannot_read_back_is_no_drift_but_its_removal_is_an_u
             .json("key", secret.clone())
             .json("body", json!({"s": secret}))
     };
-    let hide = |it: &mut matih_model::Observed| {
+    let hide = |it: &mut Observed| {
         it.attributes.remove("key");
         it.attributes.remove("body");
     };
     assert_eq!(Case::same([a()]).sees("box/a", hide).acts(), [""; 0]);
     let removed = Case::new([a()], [res("box/a")]).sees("box/a", hide).plan();
-    let matih_model::Op::Update { changes, .. } = &removed.actions()[0].op else {
+    let Op::Update { changes, .. } = &removed.actions()[0].op else {
         panic!("{:?}", removed.actions());
     };
     let paths: Vec<_> = changes.iter().map(|it| it.path.to_string()).collect();
@@ -311,7 +311,7 @@ fn sensitive_values_are_marked_also_inside_of_a_larger_change() {
             [res("box/a").json("body", now)],
         );
         let plan = case.plan();
-        let matih_model::Op::Update { changes, .. } = &plan.actions()[0].op else {
+        let Op::Update { changes, .. } = &plan.actions()[0].op else {
             panic!("{:?}", plan.actions());
         };
         changes
@@ -365,14 +365,14 @@ fn what_is_missing_is_created_again_with_the_next_generation() {
 }
 
 #[test]
-fn an_update_whose_outcome_is_not_known_is_sent_again() {
+fn an_update_whose_outcome_is_not_known_is_sent_again_whatever_the_token_is_now() {
     let mut case = Case::same([res("box/a").set("size", 1)]);
     let base = case.base.as_ref().unwrap();
     let mut resources = base.resources().clone();
-    let mut recorded = matih_model::Recorded::clone(&resources[&at("box/a")]);
+    let mut recorded = Recorded::clone(&resources[&at("box/a")]);
     recorded.unsettled = true;
     resources.insert(at("box/a"), recorded.into());
-    case.base = Some(matih_model::Snapshot::new(
+    case.base = Some(Snapshot::new(
         base.tenant().clone(),
         2,
         Some(base.id()),
@@ -384,4 +384,11 @@ fn an_update_whose_outcome_is_not_known_is_sent_again() {
         case.shows(),
         ["update box/a because the outcome of its last update is not known"]
     );
+    let expects = |case: &Case| match &case.plan().actions()[0].op {
+        Op::Update { expects, .. } => expects.clone().map(|it| it.0.to_string()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(expects(&case), None);
+    let read = case.sees("box/a", |it| _ = it.attributes.insert("size", 2));
+    assert_eq!(expects(&read).as_deref(), Some("moved"));
 }
