@@ -250,3 +250,167 @@ fn renamed(recorded: &Recorded, from: &Address, to: &Address) -> Recorded {
         ..recorded.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use matih_model::{Lifecycle, Phase, RemoteId, RetryPolicy, Version};
+
+    fn address(name: &str) -> Address {
+        format!("acme/helm.release/{name}").parse().unwrap()
+    }
+
+    /// A resource whose `ip` is another one's output.
+    fn resource(name: &str, points_at: Option<&str>) -> Resource {
+        let mut attributes = Attributes::new();
+        attributes.insert("chart", "1");
+        if let Some(other) = points_at {
+            attributes.insert("ip", Value::Ref(reference(other)));
+        }
+        Resource {
+            address: address(name),
+            phase: Phase::new(5).unwrap(),
+            steps: Vec::new(),
+            depends_on: points_at.map(address).into_iter().collect(),
+            attributes,
+            lifecycle: Lifecycle::default(),
+            retry: RetryPolicy::default(),
+        }
+    }
+
+    fn reference(name: &str) -> OutputRef {
+        OutputRef {
+            address: address(name),
+            output: "ip".into(),
+        }
+    }
+
+    fn recorded(resource: Resource, resolved: &[(&str, &str)]) -> Recorded {
+        let mut outputs = Attributes::new();
+        outputs.insert("ip", format!("ip of {}", resource.address.name));
+        let pair = |(name, value): &(&str, &str)| (reference(name), Value::string(value));
+        Recorded {
+            resource,
+            remote_id: RemoteId::new("uid"),
+            outputs,
+            generation: 1,
+            resolved: resolved.iter().map(pair).collect(),
+            version: Some(Version("1".into())),
+            unsettled: false,
+        }
+    }
+
+    /// `b` points at `a`.
+    fn two() -> Record {
+        let mut record = Record::default();
+        for it in [
+            recorded(resource("a", None), &[]),
+            recorded(resource("b", Some("a")), &[("a", "10.0.0.1")]),
+        ] {
+            record.edit(&RecordEdit::Import(Box::new(it))).unwrap();
+        }
+        record
+    }
+
+    fn edit(record: &mut Record, edit: Edit) -> Result<Vec<Sealed>, StateError> {
+        record.edit(&RecordEdit::Edit(edit))
+    }
+
+    fn get<'a>(record: &'a Record, name: &str) -> &'a Recorded {
+        record.find(&address(name)).unwrap()
+    }
+
+    #[test]
+    fn a_move_renames_it_wherever_it_is_spoken_of() {
+        let mut record = two();
+        let before = get(&record, "b").applied();
+        let made = edit(
+            &mut record,
+            Edit::Move {
+                from: address("a"),
+                to: address("z"),
+            },
+        );
+        assert_eq!(made.unwrap().len(), 2, "both records have new bodies");
+        assert!(record.find(&address("a")).is_err());
+        assert_eq!(get(&record, "z").resource.address, address("z"));
+        let b = get(&record, "b");
+        assert!(b.resource.depends_on.contains(&address("z")));
+        assert_eq!(
+            b.resource.attributes.get("ip"),
+            Some(&Value::Ref(reference("z")))
+        );
+        assert_eq!(b.applied(), before, "what is applied has not changed");
+    }
+
+    #[test]
+    fn a_rewrite_keeps_what_is_applied_and_resolves_a_new_reference() {
+        let mut record = two();
+        let mut attributes = resource("b", Some("a"));
+        attributes
+            .attributes
+            .insert("more", Value::Ref(reference("b")));
+        let rewrite = Edit::Rewrite {
+            resource: Arc::new(attributes),
+        };
+        edit(&mut record, rewrite).unwrap();
+        let applied = get(&record, "b").applied();
+        assert_eq!(applied.text("ip"), Some("10.0.0.1"), "as it was applied");
+        assert_eq!(applied.text("more"), Some("ip of b"), "as it is now");
+        assert!(!applied.values().any(Value::has_unknown));
+    }
+
+    #[test]
+    fn forget_and_refresh_touch_one_record() {
+        let mut record = two();
+        let refresh = Edit::Refresh {
+            address: address("a"),
+            outputs: Attributes::new(),
+            version: Version("2".into()),
+        };
+        edit(&mut record, refresh).unwrap();
+        assert_eq!(get(&record, "a").version, Some(Version("2".into())));
+        let forget = Edit::Forget {
+            address: address("a"),
+        };
+        edit(&mut record, forget.clone()).unwrap();
+        assert_eq!(record.digests().len(), 1);
+        let again = edit(&mut record, forget);
+        assert!(matches!(again, Err(StateError::Edit { .. })));
+    }
+
+    #[test]
+    fn what_is_recorded_is_neither_imported_nor_moved_over() {
+        let mut record = two();
+        let a = RecordEdit::Import(Box::new(recorded(resource("a", None), &[])));
+        assert!(record.edit(&a).is_err());
+        let onto = Edit::Move {
+            from: address("a"),
+            to: address("b"),
+        };
+        assert!(edit(&mut record, onto).is_err());
+    }
+
+    #[test]
+    fn what_must_be_sent_again_has_no_token() {
+        let mut record = two();
+        let row = JournalEntry {
+            index: matih_model::ActionIndex(0),
+            address: address("a"),
+            op: "update".into(),
+            phase: Phase::new(5).unwrap(),
+            fence: 1,
+            attempt: 1,
+            started_ms: 0,
+            finished_ms: None,
+            state: JournalState::Unsettled,
+            ordinal: 1,
+        };
+        let body = record.settle(&row, None).unwrap();
+        assert!(body.is_some() && get(&record, "a").unsettled);
+        let head = SnapshotId(Digest::of_bytes("test", b""));
+        let tokens = record.tokens(head).of(&address("a").tenant);
+        let with_token: Vec<bool> = tokens.iter().map(|token| token.version.is_some()).collect();
+        assert_eq!(with_token, [false, true]);
+    }
+}

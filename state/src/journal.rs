@@ -3,7 +3,6 @@
 //! *Started* is written and synced before the request goes out and means *unknown*, never *done*.
 //! It stays so until somebody has read a reply or looked at the world.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use matih_model::{
@@ -194,26 +193,23 @@ pub enum JournalError {
     EditTooLate,
 }
 
-/// The row that a begin writes, if it is legal.
+/// The row that a begin writes, if it is legal. `find` knows the rows that are there.
 ///
 /// # Errors
 /// [`JournalError::Begun`] or [`JournalError::TooEarly`].
-pub(crate) fn begin(
+pub(crate) fn begin<'j>(
     begin: &Begin<'_>,
-    rows: &BTreeMap<ActionIndex, JournalEntry>,
+    find: impl Fn(&ActionIndex) -> Option<&'j JournalEntry>,
     fence: u64,
 ) -> Result<JournalEntry, JournalError> {
     let action = begin.action;
     let address = action.address().clone();
-    let succeeded = |index| {
-        rows.get(index)
-            .is_some_and(|row: &JournalEntry| row.state.is_success())
-    };
+    let succeeded = |index| find(index).is_some_and(|row| row.state.is_success());
     if let Some(waits_for) = action.waits_for.iter().find(|index| !succeeded(index)) {
         let waits_for = *waits_for;
         return Err(JournalError::TooEarly { address, waits_for });
     }
-    let before = rows.get(&action.index);
+    let before = find(&action.index);
     if let Some(row) = before {
         // A try that failed, or that is to be sent again with the same content, may be repeated.
         let again = match row.state {
@@ -296,5 +292,194 @@ fn failed(outcome: &Outcome) -> JournalState {
             message: message.clone(),
         },
         _ => JournalState::NotDone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use matih_model::{
+        Attributes, Lifecycle, Reason, RemoteId, Resource, RetryPolicy, Sweep, UndoClass,
+    };
+
+    fn resource(name: &str) -> Resource {
+        Resource {
+            address: format!("acme/helm.release/{name}").parse().unwrap(),
+            phase: Phase::new(5).unwrap(),
+            steps: Vec::new(),
+            depends_on: Default::default(),
+            attributes: Attributes::new(),
+            lifecycle: Lifecycle::default(),
+            retry: RetryPolicy::default(),
+        }
+    }
+
+    fn record(name: &str) -> Arc<Recorded> {
+        Arc::new(Recorded {
+            resource: resource(name),
+            remote_id: RemoteId::new("uid"),
+            outputs: Attributes::new(),
+            generation: 1,
+            resolved: Default::default(),
+            version: None,
+            unsettled: false,
+        })
+    }
+
+    fn ops() -> [Op; 4] {
+        let resource = || Arc::new(resource("a"));
+        [
+            Op::Create {
+                resource: resource(),
+                generation: 1,
+            },
+            Op::Update {
+                recorded: record("a"),
+                resource: resource(),
+                changes: Vec::new(),
+                expects: None,
+            },
+            Op::Delete {
+                recorded: record("a"),
+                expects: None,
+            },
+            Op::Check {
+                resource: resource(),
+            },
+        ]
+    }
+
+    fn action(op: Op, waits_for: &[u32]) -> Action {
+        Action {
+            index: ActionIndex(7),
+            op,
+            reason: Reason::New,
+            sweep: Sweep::Build,
+            waits_for: waits_for.iter().copied().map(ActionIndex).collect(),
+            undo: UndoClass::Reversible,
+        }
+    }
+
+    fn try_begin(
+        action: &Action,
+        attempt: u32,
+        before: Option<&JournalEntry>,
+    ) -> Result<JournalEntry, JournalError> {
+        let begin = Begin {
+            action,
+            attempt,
+            now_ms: 10,
+        };
+        super::begin(&begin, |_| before, 3)
+    }
+
+    fn outcomes() -> [Outcome; 7] {
+        let failed = |unknown| Outcome::Failed {
+            kind: ErrorKind::Invalid,
+            message: "no".into(),
+            unknown,
+        };
+        [
+            Outcome::Applied(record("a")),
+            Outcome::Deleted,
+            Outcome::Checked(Vec::new()),
+            failed(false),
+            failed(true),
+            Outcome::NotDone,
+            Outcome::Unsettled,
+        ]
+    }
+
+    fn close(row: &JournalEntry, op: &Op, outcome: Outcome) -> Result<JournalEntry, JournalError> {
+        let it = Finish {
+            index: row.index,
+            outcome,
+            now_ms: 30,
+        };
+        finish(row, op, &it, Some(Digest::of_bytes("test", b"")))
+    }
+
+    #[test]
+    fn each_verb_has_its_outcomes_and_no_others() {
+        let table = ops().map(|op| {
+            let row = try_begin(&action(op.clone(), &[]), 1, None).unwrap();
+            outcomes().map(|outcome| u8::from(close(&row, &op, outcome).is_ok()))
+        });
+        // Applied, deleted, checked, failed, unknown, not done, unsettled.
+        assert_eq!(
+            table,
+            [
+                [1, 0, 0, 1, 1, 1, 0],
+                [1, 0, 0, 1, 1, 1, 1],
+                [0, 1, 0, 1, 1, 1, 0],
+                [0, 0, 1, 1, 1, 1, 0],
+            ]
+        );
+    }
+
+    #[test]
+    fn started_means_unknown_and_only_a_failure_may_be_begun_again() {
+        let [create, ..] = ops();
+        let action = action(create.clone(), &[]);
+        let row = try_begin(&action, 1, None).unwrap();
+        assert!(row.state.is_pending() && !row.state.is_success());
+        assert_eq!((row.fence, row.finished_ms), (3, None));
+        assert!(try_begin(&action, 1, Some(&row)).is_err(), "under way");
+        let again = outcomes().map(|outcome| {
+            let Ok(row) = close(&row, &create, outcome) else {
+                return None;
+            };
+            let settled = close(&row, &create, Outcome::NotDone).is_err();
+            assert_eq!(settled, !row.state.is_pending());
+            assert_eq!(row.finished_ms.is_some(), settled);
+            Some(
+                (1..=2)
+                    .map(|attempt| try_begin(&action, attempt, Some(&row)).is_ok())
+                    .collect(),
+            )
+        });
+        let both = Some(vec![true, true]);
+        let never = Some(vec![false, false]);
+        let later = Some(vec![false, true]);
+        assert_eq!(again, [never, None, None, both.clone(), later, both, None]);
+    }
+
+    #[test]
+    fn nothing_begins_before_what_it_waits_for_has_succeeded() {
+        let [create, .., check] = ops();
+        let action = action(create, &[2]);
+        let row = try_begin(&self::action(check.clone(), &[]), 1, None).unwrap();
+        let with = |outcome| {
+            let row = close(&row, &check, outcome).unwrap();
+            // The look-up answers for the awaited place only.
+            let begin = Begin {
+                action: &action,
+                attempt: 1,
+                now_ms: 10,
+            };
+            super::begin(&begin, |index| (index.0 == 2).then_some(&row), 3)
+        };
+        assert!(with(Outcome::Checked(Vec::new())).is_ok());
+        let finding = CheckFinding {
+            message: "too small".into(),
+            hint: None,
+        };
+        for outcome in [Outcome::Checked(vec![finding]), Outcome::NotDone] {
+            assert_eq!(
+                with(outcome),
+                Err(JournalError::TooEarly {
+                    address: action.address().clone(),
+                    waits_for: ActionIndex(2),
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn an_outcome_of_another_resource_does_not_fit() {
+        let [create, ..] = ops();
+        let row = try_begin(&action(create.clone(), &[]), 1, None).unwrap();
+        let other = close(&row, &create, Outcome::Applied(record("b")));
+        assert!(matches!(other, Err(JournalError::Misfit { .. })));
     }
 }

@@ -125,4 +125,38 @@ mod tests {
             Err(StateError::NewerSchema { found: 2, known: 1 })
         ));
     }
+
+    /// The log only grows, so a process that was killed at one of its writes leaves the log cut
+    /// there.
+    #[test]
+    fn a_step_that_is_killed_at_any_write_leaves_the_old_schema_or_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let mut connection = Connection::open(path("a.db")).unwrap();
+        connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .unwrap();
+        migrate(&mut connection, STEPS, |_, _| Ok(())).unwrap();
+        let old = (1, digest(&connection).unwrap());
+        connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .unwrap();
+        let more = "CREATE TABLE more (a INTEGER PRIMARY KEY, b TEXT) STRICT;
+                    CREATE INDEX of_more ON more (b);
+                    ALTER TABLE tenants ADD COLUMN c TEXT;
+                    INSERT INTO more (b) VALUES ('x'), ('y');";
+        migrate(&mut connection, &[STEPS[0], more], |_, _| Ok(())).unwrap();
+        let new = (2, digest(&connection).unwrap());
+        let log = std::fs::read(path("a.db-wal")).unwrap();
+        let mut seen = std::collections::BTreeMap::new();
+        for cut in (0..=log.len()).step_by(8).chain([log.len()]) {
+            std::fs::copy(path("a.db"), path("b.db")).unwrap();
+            std::fs::write(path("b.db-wal"), &log[..cut]).unwrap();
+            let left = Connection::open(path("b.db")).unwrap();
+            let found = (schema(&left).unwrap(), digest(&left).unwrap());
+            assert!(found == old || found == new, "cut at {cut}");
+            *seen.entry(found.0).or_insert(0) += 1;
+        }
+        assert!(seen[&1] > 1000 && seen[&2] >= 1, "{seen:?}");
+    }
 }

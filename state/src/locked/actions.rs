@@ -1,16 +1,29 @@
 //! Intents and outcomes: the journal's write side.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use matih_model::{Op, Recorded};
+use matih_model::{ActionIndex, Digest, Op};
 
 use crate::audit::{AuditEntry, AuditEvent};
 use crate::codec::{self, Sealed};
 use crate::error::StateError;
+use crate::fold::Record;
 use crate::journal::{self, Begin, Finish, JournalEntry, JournalError, JournalState, Outcome};
-use crate::locked::LockedStore;
-use crate::table::{journal as rows, runs, snapshots};
+use crate::locked::{LockedStore, OpenRun};
+use crate::table::journal as journal_rows;
+use crate::table::runs::{self, RunSummary};
+use crate::table::snapshots;
 use crate::writer::Anchoring;
+
+/// What a step will have changed once it is written.
+struct Draft {
+    row: RunSummary,
+    record: Record,
+    /// Journal rows as they will be.
+    rows: BTreeMap<ActionIndex, JournalEntry>,
+    bodies: Vec<Sealed>,
+    audit: Vec<AuditEntry>,
+}
 
 impl LockedStore {
     /// Writes the intents of some actions, all in one transaction: from here on they count as
@@ -20,47 +33,7 @@ impl LockedStore {
     /// An action is not the plan's, was begun before or waits for one that has not succeeded; the
     /// lock is lost; or the file cannot be written. None of them is begun then.
     pub fn begin(&mut self, begins: &[Begin<'_>]) -> Result<(), StateError> {
-        let Some(now_ms) = begins.iter().map(|begin| begin.now_ms).max() else {
-            return Ok(());
-        };
-        let run = self.run()?;
-        let (id, mut row) = (run.id, run.row.clone());
-        let (mut written, mut entries) = (Vec::new(), Vec::new());
-        for begin in begins {
-            let action = begin.action;
-            if run.plan.as_ref().and_then(|plan| plan.action(action.index)) != Some(action) {
-                return Err(StateError::NotInPlan {
-                    index: action.index,
-                    address: action.address().clone(),
-                });
-            }
-            let entry = journal::begin(begin, &run.journal, self.lock.fence)?;
-            let before = run.journal.get(&action.index);
-            match before {
-                None => row.begun += 1,
-                Some(before) => uncount(&mut row, before),
-            }
-            row.phase = Some(entry.phase);
-            entries.push(self.started(begin, &entry));
-            written.push((before.is_none(), entry));
-        }
-        let (run_row, new) = (row.clone(), written.clone());
-        self.write(Anchoring::Later, now_ms, move |tx| {
-            for (is_new, entry) in &new {
-                match is_new {
-                    true => rows::insert(tx, id, entry)?,
-                    false => rows::update(tx, id, entry)?,
-                }
-            }
-            runs::update(tx, id, &run_row)?;
-            entries.iter().try_for_each(|entry| tx.audit(entry))
-        })?;
-        let run = self.run_mut()?;
-        run.row = row;
-        for (_, entry) in written {
-            run.journal.insert(entry.index, entry);
-        }
-        Ok(())
+        self.step(&[], begins)
     }
 
     /// Writes what became of some actions, all in one transaction.
@@ -69,65 +42,130 @@ impl LockedStore {
     /// An action was never begun, has its outcome already, or the outcome does not fit it; the
     /// lock is lost; or the file cannot be written. None of the outcomes is written then.
     pub fn finish(&mut self, finishes: &[Finish]) -> Result<(), StateError> {
-        let Some(now_ms) = finishes.iter().map(|finish| finish.now_ms).max() else {
+        self.step(finishes, &[])
+    }
+
+    /// Writes outcomes and then intents in one transaction: what is done, and what it lets begin.
+    ///
+    /// # Errors
+    /// As [`LockedStore::finish`] and [`LockedStore::begin`]; nothing is written then.
+    pub fn step(&mut self, finishes: &[Finish], begins: &[Begin<'_>]) -> Result<(), StateError> {
+        let finished = finishes.iter().map(|finish| finish.now_ms);
+        let begun = begins.iter().map(|begin| begin.now_ms);
+        let Some(now_ms) = finished.chain(begun).max() else {
             return Ok(());
         };
         let run = self.run()?;
-        let (id, mut row) = (run.id, run.row.clone());
-        let mut record = self.record.clone();
-        let (mut written, mut bodies, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+        let id = run.id;
+        let mut draft = Draft {
+            row: run.row.clone(),
+            record: self.record.clone(),
+            rows: BTreeMap::new(),
+            bodies: Vec::new(),
+            audit: Vec::new(),
+        };
         for finish in finishes {
-            let not_begun = JournalError::NotBegun {
-                index: finish.index,
-            };
-            let before = run.journal.get(&finish.index).ok_or(not_begun)?;
-            let plan = run.plan.as_ref();
-            let action = plan.and_then(|plan| plan.action(finish.index));
-            let op = action
-                .map(|action| &action.op)
-                .ok_or_else(|| StateError::NotInPlan {
-                    index: finish.index,
-                    address: before.address.clone(),
-                })?;
-            let body = made(&finish.outcome)?;
-            let digest = body.as_ref().map(|body| body.seal);
-            let mut entry = journal::finish(before, op, finish, digest)?;
-            entry.fence = self.lock.fence;
-            if !entry.state.is_pending() {
-                row.ordinal += 1;
-                entry.ordinal = row.ordinal;
-                row.settled += 1;
-                row.failed += u64::from(is_failed(&entry.state));
-            }
-            entries.push(self.finished(&entry, op, finish));
-            let applied = match (&finish.outcome, body) {
-                (Outcome::Applied(recorded), Some(body)) => Some((recorded.clone(), body)),
-                _ => None,
-            };
-            bodies.extend(record.settle(&entry, applied)?);
-            written.push(entry);
+            self.draft_finish(run, finish, &mut draft)?;
         }
-        let (run_row, new) = (row.clone(), written.clone());
+        for begin in begins {
+            self.draft_begin(run, begin, &mut draft)?;
+        }
+        let known = |index| run.journal.contains_key(index);
+        let rows: Vec<(bool, JournalEntry)> = draft
+            .rows
+            .iter()
+            .map(|(index, row)| (known(index), row.clone()))
+            .collect();
+        let (run_row, bodies, audit) = (draft.row.clone(), draft.bodies, draft.audit);
         self.write(Anchoring::Later, now_ms, move |tx| {
             for body in &bodies {
                 snapshots::put_body(tx, body)?;
             }
-            for entry in &new {
-                rows::update(tx, id, entry)?;
+            for (known, row) in &rows {
+                match known {
+                    true => journal_rows::update(tx, id, row)?,
+                    false => journal_rows::insert(tx, id, row)?,
+                }
             }
             runs::update(tx, id, &run_row)?;
-            entries.iter().try_for_each(|entry| tx.audit(entry))
+            audit.iter().try_for_each(|entry| tx.audit(entry))
         })?;
-        self.record = record;
+        self.record = draft.record;
         let run = self.run_mut()?;
-        run.row = row;
-        for entry in written {
-            run.journal.insert(entry.index, entry);
-        }
+        run.row = draft.row;
+        run.journal.append(&mut draft.rows);
         Ok(())
     }
 
-    fn started(&self, begin: &Begin<'_>, row: &JournalEntry) -> AuditEntry {
+    fn draft_begin(
+        &self,
+        run: &OpenRun,
+        begin: &Begin<'_>,
+        draft: &mut Draft,
+    ) -> Result<(), StateError> {
+        let action = begin.action;
+        let planned = run.plan.as_ref().and_then(|plan| plan.action(action.index));
+        if planned != Some(action) {
+            return Err(StateError::NotInPlan {
+                index: action.index,
+                address: action.address().clone(),
+            });
+        }
+        let find = |index: &ActionIndex| draft.rows.get(index).or_else(|| run.journal.get(index));
+        let row = journal::begin(begin, find, self.lock.fence)?;
+        match find(&action.index) {
+            None => draft.row.begun += 1,
+            Some(before) if before.state.is_pending() => {}
+            // An outcome that is taken back by another try no longer counts.
+            Some(before) => {
+                draft.row.failed -= u64::from(is_failed(&before.state));
+                draft.row.settled -= 1;
+            }
+        }
+        draft.row.phase = Some(row.phase);
+        let before = draft.record.digest(&row.address);
+        draft.audit.push(self.started(begin, before));
+        draft.rows.insert(row.index, row);
+        Ok(())
+    }
+
+    fn draft_finish(
+        &self,
+        run: &OpenRun,
+        finish: &Finish,
+        draft: &mut Draft,
+    ) -> Result<(), StateError> {
+        let index = finish.index;
+        let found = draft.rows.get(&index).or_else(|| run.journal.get(&index));
+        let before = found.ok_or(JournalError::NotBegun { index })?;
+        let action = run.plan.as_ref().and_then(|plan| plan.action(index));
+        let op = match action {
+            Some(action) => &action.op,
+            None => {
+                let address = before.address.clone();
+                return Err(StateError::NotInPlan { index, address });
+            }
+        };
+        let made = match &finish.outcome {
+            Outcome::Applied(recorded) => Some((recorded.clone(), codec::seal_record(recorded)?)),
+            _ => None,
+        };
+        let digest = made.as_ref().map(|(_, body)| body.seal);
+        let mut row = journal::finish(before, op, finish, digest)?;
+        row.fence = self.lock.fence;
+        if !row.state.is_pending() {
+            draft.row.ordinal += 1;
+            row.ordinal = draft.row.ordinal;
+            draft.row.settled += 1;
+            draft.row.failed += u64::from(is_failed(&row.state));
+        }
+        draft.audit.push(self.finished(&row, finish));
+        draft.bodies.extend(draft.record.settle(&row, made)?);
+        draft.rows.insert(index, row);
+        Ok(())
+    }
+
+    fn started(&self, begin: &Begin<'_>, before: Option<Digest>) -> AuditEntry {
         let op = &begin.action.op;
         let mut entry = self
             .entry(AuditEvent::Started, begin.now_ms)
@@ -137,17 +175,17 @@ impl LockedStore {
         if let Op::Create { generation, .. } = op {
             entry = entry.with("generation", generation);
         }
-        if let Some(before) = self.record.digest(&row.address) {
+        if let Some(before) = before {
             entry = entry.with("before", before);
         }
-        entry.address = Some(row.address.clone());
+        entry.address = Some(op.resource().address.clone());
         entry
     }
 
-    fn finished(&self, row: &JournalEntry, op: &Op, finish: &Finish) -> AuditEntry {
+    fn finished(&self, row: &JournalEntry, finish: &Finish) -> AuditEntry {
         let entry = self
             .entry(AuditEvent::Finished, finish.now_ms)
-            .with("op", op.verb());
+            .with("op", &row.op);
         let mut entry = match &row.state {
             JournalState::Started => entry.with("outcome", "started"),
             JournalState::Unknown { message, .. } => {
@@ -174,25 +212,7 @@ impl LockedStore {
     }
 }
 
-/// An outcome that is taken back by another try no longer counts.
-fn uncount(row: &mut runs::RunSummary, before: &JournalEntry) {
-    if !before.state.is_pending() {
-        row.settled -= 1;
-        row.failed -= u64::from(is_failed(&before.state));
-    }
-}
-
 fn is_failed(state: &JournalState) -> bool {
     matches!(state, JournalState::Failed { .. })
         || matches!(state, JournalState::Checked { findings } if !findings.is_empty())
-}
-
-/// The body of the record that an outcome makes.
-fn made(outcome: &Outcome) -> Result<Option<Sealed>, StateError> {
-    match outcome {
-        Outcome::Applied(recorded) => {
-            codec::seal_record(Arc::<Recorded>::as_ref(recorded)).map(Some)
-        }
-        _ => Ok(None),
-    }
 }

@@ -466,3 +466,23 @@ fn an_action_of_an_open_run_is_not_forgotten_with_its_outcome() {
     .unwrap();
     assert_eq!(store.pending(&tenant("beta")).unwrap(), []);
 }
+
+/// A file that is being made has no anchor yet: what a kill leaves is nothing or all of it.
+#[test]
+fn a_file_whose_making_was_killed_at_any_write_is_made_again_or_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = Store::open(&path, &create()).unwrap();
+    let copy = folder.path().join("copy.db");
+    let wal = folder.path().join("copy.db-wal");
+    let made = fs::read(folder.path().join("state.db-wal")).unwrap();
+    for cut in (0..=made.len()).step_by(1024).chain([made.len()]) {
+        copy_in_use(&path, &copy);
+        fs::remove_file(folder.path().join("copy.db.anchor")).unwrap();
+        fs::write(&wal, &made[..cut]).unwrap();
+        let again = Store::open(&copy, &create()).unwrap();
+        assert_eq!(view(&again).len(), view(&store).len());
+        assert_eq!(again.audit(&AuditFilter::default()).unwrap().len(), 1);
+        assert!(again.verify().unwrap().is_sound());
+    }
+}
