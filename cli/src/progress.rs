@@ -9,6 +9,7 @@ use matih_executor::{Event, Step, What};
 use serde_json::{Value, json};
 
 use crate::clock::now_ms;
+use crate::render::report::cause as said;
 use crate::render::style::{ADD, BAD, FAINT, WARN, paint};
 use crate::render::time::duration;
 use crate::screen::Screen;
@@ -145,6 +146,7 @@ impl Bar {
                 self.ended(step);
                 self.line(what);
             }
+            What::StepBlocked { .. } if !self.screen.is_verbose() => {}
             What::StepRetry { .. } | What::StepBlocked { .. } | What::StepSettled { .. } => {
                 self.line(what)
             }
@@ -179,7 +181,8 @@ impl Lines {
                 self.done.store(0, Ordering::SeqCst);
                 self.all.store(*actions, Ordering::SeqCst);
             }
-            What::StepStarted { .. } if !self.screen.is_verbose() => {}
+            // One failure may block hundreds; the report counts them.
+            What::StepStarted { .. } | What::StepBlocked { .. } if !self.screen.is_verbose() => {}
             What::StepFinished { .. } | What::StepFailed { .. } | What::StepBlocked { .. } => {
                 let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
                 let all = self.all.load(Ordering::SeqCst);
@@ -226,9 +229,10 @@ fn line(what: &What) -> Option<String> {
             after_ms,
             ..
         } => format!(
-            "{}: {} {cause}; try {} in {}",
+            "{}: {} {}; try {} in {}",
             step.addr,
             paint(WARN, format!("try {attempt} failed:")),
+            said(&step.addr, cause),
             attempt + 1,
             duration(*after_ms)
         ),
@@ -243,7 +247,7 @@ fn line(what: &What) -> Option<String> {
             } else {
                 paint(BAD, "failed:").to_string()
             };
-            format!("{}: {word} {cause}", step.addr)
+            format!("{}: {word} {}", step.addr, said(&step.addr, cause))
         }
         What::StepBlocked { step, by } => format!("{}: not started, since {by} failed", step.addr),
         What::StepSettled { step, found } => format!("{}: settled: {found}", step.addr),

@@ -1,6 +1,6 @@
 //! `matih sandbox`: the simulated world seen and changed by hand.
 
-use matih_model::{AttributePath, Attributes, Kind, Value};
+use matih_model::{AttributePath, Attributes, Kind, ResourceName, Value};
 use matih_providers::simulated::{CallOp, FaultRule, Sandbox, SandboxObject, When, WorldError};
 
 use crate::args::{FaultCommand, Output, SandboxCommand};
@@ -26,6 +26,7 @@ pub(crate) fn run(context: &Context, command: &SandboxCommand) -> Outcome {
     let done = |what: &str, object: &SandboxObject| {
         context.screen.print(&format!("{what} {}.\n", name(object)));
     };
+    let command = &whole(&sandbox, command)?;
     match command {
         SandboxCommand::Ls { .. } => {}
         SandboxCommand::Show { object, output } => {
@@ -75,6 +76,24 @@ pub(crate) fn run(context: &Context, command: &SandboxCommand) -> Outcome {
         SandboxCommand::Fault(command) => return fault(context, &sandbox, command),
     }
     Ok(Exit::Ok)
+}
+
+/// The command with the full address of its object, where it names `kind/name` alone.
+fn whole(sandbox: &Sandbox, command: &SandboxCommand) -> Result<SandboxCommand, Failure> {
+    use SandboxCommand::{Disown, Edit, Rm, Show};
+    let mut command = command.clone();
+    if let Show { object, .. } | Edit { object, .. } | Rm { object } | Disown { object } =
+        &mut command
+        && let Ok(name) = object.parse::<ResourceName>()
+    {
+        let all = sandbox.list(None).map_err(|error| of_world(&error))?;
+        let owners = all.iter().filter_map(|it| it.owner.as_ref());
+        let mut named = owners.filter(|it| it.address.resource_name() == name);
+        if let (Some(only), None) = (named.next(), named.next()) {
+            *object = only.address.to_string();
+        }
+    }
+    Ok(command)
 }
 
 /// Whether a command makes sense in a world that nothing was applied to yet.

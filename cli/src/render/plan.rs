@@ -11,7 +11,7 @@ mod rows;
 use std::fmt::Write;
 
 use matih_model::{Address, Catalog, Edit, Op, Plan, Snapshot, Tenancy};
-use matih_planner::{DriftReport, Finding, Inverse, Verdict};
+use matih_planner::{DriftReport, Finding, Inverse, Rule, Verdict};
 
 pub(crate) use json::{attribute, json};
 pub(crate) use markdown::markdown;
@@ -257,16 +257,31 @@ fn notes(plan: &Plan) -> String {
     }
 }
 
-/// What the guard has found: as the plan's last word it is also an error's.
-pub(crate) fn findings(verdict: &Verdict) -> String {
+/// What the guard has found. What loses data is listed with the consequences, so it is counted
+/// here.
+fn findings(verdict: &Verdict) -> String {
     let heading = match verdict {
         Verdict::Allowed => return String::new(),
         Verdict::NeedsApproval(_) => "Needs an approval of its own:",
         Verdict::Refused(_) => "Refused:",
     };
     let mut text = format!("\n{}\n", paint(BAD, heading));
-    for Finding { message, hint, .. } in verdict.findings() {
+    let (lost, others): (Vec<_>, Vec<_>) = verdict
+        .findings()
+        .iter()
+        .partition(|finding| finding.rule == Rule::DataLoss);
+    for Finding { message, hint, .. } in others {
         let _ = writeln!(text, "  {message}\n    {}", paint(FAINT, hint));
+    }
+    match lost.as_slice() {
+        [] => {}
+        [only] => {
+            let _ = writeln!(text, "  {}\n    {}", only.message, paint(FAINT, &only.hint));
+        }
+        many => {
+            let hint = "pass `--allow-data-loss ADDRESS` for each, or `--allow-data-loss all`";
+            let _ = writeln!(text, "  The data of {} resources is lost.\n    {}", many.len(), paint(FAINT, hint));
+        }
     }
     text
 }
@@ -300,6 +315,9 @@ fn consequences(view: &PlanView<'_>) -> String {
         }
     }
     let back = counts(&inverse.plan);
+    if back.is_nothing() {
+        return text + "\nUndo: there is nothing to undo, it restores what was applied.\n";
+    }
     let target = match view.base {
         Some(base) => format!(
             "matih rollback {} --to {}",

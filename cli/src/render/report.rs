@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use matih_executor::{ActionReport, Counts, Ending, Fate, Recovery, Report, Stop};
-use matih_model::{Phase, Plan, RunId, Snapshot, TenantId, Verb};
+use matih_model::{Address, Phase, Plan, RunId, Snapshot, TenantId, Verb};
 use serde_json::{Value, json};
 
 use super::style::{BAD, FAINT, STRONG, WARN, paint};
@@ -106,7 +106,7 @@ impl Ended {
                         "{} failed: {}: {}",
                         done(report),
                         action.address,
-                        failure.message
+                        cause(&action.address, &failure.message)
                     )
                 }
                 None => format!("{}, not all was done", done(report)),
@@ -179,7 +179,7 @@ impl Ended {
                 action.address,
                 action.verb,
                 super::plan::steps(&action.steps),
-                failure.message
+                cause(&action.address, &failure.message)
             );
             if let Some(hint) = &failure.hint {
                 let _ = writeln!(text, "hint: {hint}");
@@ -231,7 +231,7 @@ fn taken_back(back: &Report, to: Option<u64>) -> String {
         _ => {
             let failed = back
                 .failures()
-                .map(|(action, failure)| format!("  {}: {}\n", action.address, failure.message));
+                .map(|(action, failure)| format!("  {}: {}\n", action.address, cause(&action.address, &failure.message)));
             format!(
                 "Taking it back to {end} did not succeed:\n{}",
                 failed.collect::<String>()
@@ -242,6 +242,12 @@ fn taken_back(back: &Report, to: Option<u64>) -> String {
 
 fn named(snapshot: &Snapshot) -> (u64, String) {
     (snapshot.serial(), snapshot.id().0.short())
+}
+
+/// Why something failed, without its address if the provider says it again.
+pub(crate) fn cause<'a>(address: &Address, message: &'a str) -> &'a str {
+    let said = message.strip_prefix(&*address.to_string());
+    said.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message)
 }
 
 /// `12 added, 3 changed, 1 destroyed in 1.4s`.
@@ -271,7 +277,7 @@ fn warnings(report: &Report) -> String {
                 "{} {}: {}",
                 paint(WARN, "warning:"),
                 action.address,
-                failure.message
+                cause(&action.address, &failure.message)
             );
         }
     }

@@ -13,7 +13,7 @@ use matih_executor::{
     recover, run_limit,
 };
 use matih_model::{Digest, Plan, RunId, Snapshot, Verb};
-use matih_planner::Verdict;
+use matih_planner::{Rule, Verdict};
 use matih_state::LockedStore;
 use serde_json::json;
 
@@ -234,16 +234,22 @@ pub(crate) fn refuse(planned: &Planned, tenant: &matih_model::TenantId) -> Resul
         Verdict::NeedsApproval(_) => (Exit::Approval, "needs an approval of its own"),
         Verdict::Refused(_) => (Exit::Denied, "is refused"),
     };
+    const FEW: usize = 3;
     let findings = planned.verdict.findings();
     let mut message = format!("The plan of {tenant} {what}. Nothing was changed.");
-    for finding in findings {
+    for finding in findings.iter().take(FEW) {
         message += &format!("\n  {}", finding.message);
     }
+    if findings.len() > FEW {
+        message += &format!("\n  and {} more, as the plan says", findings.len() - FEW);
+    }
     let failure = Failure::new(exit, message);
+    let data_only = findings.iter().all(|it| it.rule == Rule::DataLoss);
     Err(match findings {
-        [only] => failure.hint(only.hint.clone()),
-        [first, ..] => failure.hint(format!("{}; and so for the others", first.hint)),
         [] => failure,
+        [only] => failure.hint(only.hint.clone()),
+        _ if data_only => failure.hint("pass `--allow-data-loss all` if all of that is meant"),
+        [first, ..] => failure.hint(format!("{}; and so for the others", first.hint)),
     })
 }
 

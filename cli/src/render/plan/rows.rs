@@ -169,11 +169,12 @@ impl Counts {
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{count} {word}"))
             .collect();
-        if parts.is_empty() {
-            "nothing to do".to_owned()
-        } else {
-            parts.join(", ")
-        }
+        parts.join(", ")
+    }
+
+    /// Whether nothing at all would happen.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.add + self.change + self.replace + self.destroy == 0
     }
 }
 
