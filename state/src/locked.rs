@@ -9,25 +9,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use matih_model::{ActionIndex, Digest, Origin, Plan, RunId, Snapshot, Tenancy, TenantId, Verb};
+use matih_model::{
+    ActionIndex, Address, Digest, Origin, Plan, Recorded, RunId, Snapshot, Tenancy, TenantId, Verb,
+};
 
 use crate::audit::{AuditEntry, AuditEvent};
-use crate::codec;
 use crate::error::StateError;
 use crate::fold::Record;
-use crate::holder;
-use crate::journal::{JournalEntry, JournalState, Pending};
-use crate::lock::{self, LockInfo, LockRequest, LockRow};
+use crate::journal::{JournalEntry, Pending};
+use crate::lock::{LockInfo, LockRow};
 use crate::status::{RunOutcome, TenantStatus};
 use crate::store::{self, Store};
 use crate::table::runs::RunSummary;
 use crate::table::tenants::TenantSummary;
-use crate::table::{installation, journal, locks, runs, snapshots, tenants};
+use crate::table::{locks, tenants};
 use crate::writer::{Anchoring, Tx};
 
 mod actions;
 mod prune;
 mod run;
+mod take;
 
 /// What a run is to do.
 #[derive(Clone, Copy, Debug)]
@@ -84,146 +85,6 @@ struct OpenRun {
     journal: BTreeMap<ActionIndex, JournalEntry>,
 }
 
-impl Store {
-    /// Takes the lock of a tenant. A tenant that was never seen comes into being, `PENDING`.
-    ///
-    /// A lock whose holder was a process of this host that is gone is taken over at once, any
-    /// other when its lease is over and the margin of [`lock::margin_ms`] has passed. A run that
-    /// the last holder left open is loaded: settle [`LockedStore::pending`] and commit.
-    ///
-    /// # Errors
-    /// [`StateError::Locked`] with the holder, [`StateError::LockDamaged`], or the file cannot be
-    /// used.
-    pub fn lock(&self, request: &LockRequest) -> Result<LockedStore, StateError> {
-        let asked = request.clone();
-        let lock = self
-            .shared
-            .writer
-            .write(Anchoring::Later, move |tx| grant(tx, &asked))?;
-        let loaded = self.read(|it| {
-            let summary = tenants::read(it, &request.tenant)?;
-            let (head, record) = match summary.head {
-                Some(id) => {
-                    let found = snapshots::read(it, &request.tenant, id)?;
-                    let (snapshot, digests) = found.ok_or_else(|| {
-                        let place = format!("snapshot {} of {}", id.0.short(), request.tenant);
-                        StateError::damaged(place, "it is missing")
-                    })?;
-                    let record = Record::of(&snapshot, &digests);
-                    (Some(snapshot), record)
-                }
-                None => (None, Record::default()),
-            };
-            let mut record = record;
-            let run = match &summary.open_run {
-                Some(run) => Some(load_run(it, &request.tenant, run, &mut record)?),
-                None => None,
-            };
-            Ok((summary, head, record, run))
-        });
-        let (summary, head, record, run) = loaded?;
-        self.shared.held.fetch_add(1, Ordering::SeqCst);
-        Ok(LockedStore {
-            store: self.clone(),
-            tenant: request.tenant.clone(),
-            lock,
-            summary,
-            head,
-            record,
-            run,
-            stale: false,
-        })
-    }
-}
-
-fn grant(tx: &Tx<'_>, request: &LockRequest) -> Result<LockInfo, StateError> {
-    let tenant = &request.tenant;
-    if tenants::find(tx, tenant)?.is_none() {
-        tenants::add(tx, &TenantSummary::new(tenant.clone(), request.now_ms))?;
-        let row = LockRow {
-            fence: 0,
-            held: None,
-        };
-        locks::write(tx, tenant, &row)?;
-    }
-    let row = locks::read(tx, tenant)?;
-    let (event, reason) = match &row.held {
-        None => (AuditEvent::Locked, None),
-        Some(held) => match lock::take_over(held, holder::life(&held.holder), request.now_ms) {
-            Some(why) => (AuditEvent::TakenOver, Some((why, held.clone()))),
-            None => {
-                return Err(StateError::Locked {
-                    tenant: tenant.clone(),
-                    lock: Box::new(held.clone()),
-                });
-            }
-        },
-    };
-    let fence = installation::next_fence(tx)?;
-    let lock = lock::grant(request, fence);
-    let row = LockRow {
-        fence,
-        held: Some(lock.clone()),
-    };
-    locks::write(tx, tenant, &row)?;
-    let mut entry = AuditEntry::new(event, request.now_ms, &request.holder)
-        .with("lock", &lock.id)
-        .with("operation", &request.holder.operation);
-    if let Some((why, held)) = reason {
-        entry = entry
-            .with("reason", why.reason())
-            .with("from", &held.holder)
-            .with("from_lock", &held.id);
-    }
-    entry.tenant = Some(tenant.clone());
-    entry.run = Some(request.run.clone());
-    entry.fence = Some(fence);
-    tx.audit(&entry)?;
-    Ok(lock)
-}
-
-/// Loads a run that is open, and folds into `record` what of it is in no snapshot yet.
-fn load_run(
-    connection: &rusqlite::Connection,
-    tenant: &TenantId,
-    run: &RunId,
-    record: &mut Record,
-) -> Result<OpenRun, StateError> {
-    let (id, row) = runs::open(connection, tenant, run)?;
-    let plan = match &row.plan {
-        Some(plan) => Some(runs::plan(connection, id, plan)?),
-        None => None,
-    };
-    let journal = journal::of_run(connection, id, row.begun)?;
-    for edit in runs::edits(connection, id, row.edits)? {
-        if edit.ordinal > row.folded {
-            record.edit(&edit.edit)?;
-        }
-    }
-    let mut outcomes: Vec<&JournalEntry> = journal
-        .values()
-        .filter(|entry| entry.ordinal > row.folded)
-        .collect();
-    outcomes.sort_by_key(|entry| entry.ordinal);
-    for entry in outcomes {
-        let applied = match &entry.state {
-            JournalState::Applied { record } => {
-                let recorded = snapshots::body(connection, record)?;
-                let body = codec::seal_record(&recorded)?;
-                Some((recorded, body))
-            }
-            _ => None,
-        };
-        record.settle(entry, applied)?;
-    }
-    Ok(OpenRun {
-        id,
-        row,
-        plan,
-        journal,
-    })
-}
-
 impl LockedStore {
     /// The number of this grant: what everything is written under.
     pub fn fence(&self) -> u64 {
@@ -246,9 +107,7 @@ impl LockedStore {
     }
 
     /// What is recorded now, by address: the head with what the open run has done to it so far.
-    pub fn recorded(
-        &self,
-    ) -> impl Iterator<Item = (&matih_model::Address, &Arc<matih_model::Recorded>)> {
+    pub fn recorded(&self) -> impl Iterator<Item = (&Address, &Arc<Recorded>)> {
         self.record.iter()
     }
 

@@ -228,12 +228,7 @@ fn tenant(
     let Some(head) = row.head else {
         return Ok(());
     };
-    let found = snapshots::read(connection, tenant, head)?.ok_or_else(|| {
-        StateError::damaged(
-            format!("snapshot {} of {tenant}", head.0.short()),
-            "it is missing",
-        )
-    })?;
+    let found = snapshots::held(connection, tenant, head)?;
     let record = Record::of(&found.0, &found.1);
     if tenants::tokens(connection, row)? != record.tokens(head).of(tenant) {
         report.note(Some(tenant), "its tokens are not those of its head");

@@ -162,8 +162,7 @@ pub(crate) fn manifest(
 /// A snapshot with the digests of its records.
 pub(crate) type Whole = (Arc<Snapshot>, BTreeMap<Address, Digest>);
 
-/// Reads a whole snapshot; `None` if the tenant has none of that identity.
-pub(crate) fn read(
+fn read(
     connection: &Connection,
     tenant: &TenantId,
     id: SnapshotId,
@@ -196,6 +195,18 @@ pub(crate) fn read(
         return Err(StateError::damaged(place, "it reads back as another one"));
     }
     Ok(Some((Arc::new(snapshot), manifest.resources)))
+}
+
+/// A whole snapshot that is there.
+pub(crate) fn held(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: SnapshotId,
+) -> Result<Whole, StateError> {
+    read(connection, tenant, id)?.ok_or_else(|| {
+        let place = format!("snapshot {} of {tenant}", id.0.short());
+        StateError::damaged(place, "it is missing")
+    })
 }
 
 /// The summaries of a tenant's snapshots, newest first, linked from the head to the oldest kept.
