@@ -18,6 +18,7 @@ mod failure;
 mod find;
 mod installation;
 mod interrupt;
+mod logging;
 mod plan_file;
 mod platform;
 mod progress;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: args::Cli) -> Outcome {
+    logging::start(cli.global.verbose);
     let context = Context::new(cli.global)?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::error(format!("the runtime does not start: {error}")))?;

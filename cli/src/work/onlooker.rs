@@ -13,12 +13,14 @@ use crate::work::Workshop;
 pub(crate) struct RunOnlooker<'a>(pub(crate) &'a Workshop);
 
 impl Onlooker for RunOnlooker<'_> {
-    fn cross(&self, _boundary: &Boundary) -> Answer {
+    fn cross(&self, boundary: &Boundary) -> Answer {
+        tracing::trace!(%boundary, "crossed");
         self.0.failpoint.cross();
         self.0.interrupt.answer()
     }
 
     fn event(&self, event: &Event) {
+        tracing::debug!(run = %event.run, what = ?event.what);
         self.0.progress.event(event);
     }
 

@@ -165,6 +165,7 @@ pub(crate) async fn plan(
         inputs: order.inputs,
     })
     .map_err(|error| of_planner(&error))?;
+    tracing::debug!(tenant = %order.tenant, plan = %plan.id(), actions = plan.actions().len());
     let drift = match (&base, &observation) {
         (Some(base), Some(observation)) => Some(drift(base, observation, catalog)),
         _ => None,

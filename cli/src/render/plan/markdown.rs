@@ -21,6 +21,9 @@ pub(crate) fn markdown(view: &PlanView<'_>) -> String {
     for (phase, rows) in rows(plan) {
         let count = |symbol: &str| rows.iter().filter(|row| row.symbol() == symbol).count();
         let [add, change, replace, destroy] = ["+", "~", "-/+", "-"].map(count);
+        if add + change + replace + destroy == 0 {
+            continue;
+        }
         let _ = writeln!(
             text,
             "| {phase} | {add} | {change} | {replace} | {destroy} |"

@@ -1,1 +1,195 @@
+//! What a person sees of a plan, word by word.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use matih_model::{
+    Attributes, Catalog, Digest, KindSchema, Lifecycle, Observation, Origin, Phase, Recorded,
+    RemoteId, Resource, ResourceGraph, RetryPolicy, RunId, Snapshot, StepNumber, Tenancy, TenantId,
+    Verb, Version,
+};
+use matih_planner::{Approvals, PlanInput, PlanOptions, guard, inverse};
+
+use super::*;
+
+fn catalog() -> Catalog {
+    let schemas: Vec<KindSchema> = serde_json::from_str(
+        r#"[
+        {"kind":"check.input","doc":"","role":"check","attribute":[]},
+        {"kind":"dns.record","doc":"","attribute":[
+            {"path":"ttl","type":"integer","doc":""},
+            {"path":"zone","type":"string","doc":"","immutable":true},
+            {"path":"token","type":"string","doc":"","sensitive":true}]},
+        {"kind":"helm.release","doc":"","attribute":[{"path":"values","type":"map","doc":""}],
+            "output":[{"name":"ip","doc":""}]},
+        {"kind":"postgres.database","doc":"","undo":"data_bearing","attribute":[
+            {"path":"name","type":"string","doc":""}]}
+        ]"#,
+    )
+    .unwrap();
+    Catalog::new(schemas).unwrap()
+}
+
+fn resource(address: &str, phase: u8, step: u8, attributes: &str) -> Resource {
+    Resource {
+        address: address.parse().unwrap(),
+        phase: Phase::new(phase).unwrap(),
+        steps: vec![StepNumber::new(step).unwrap()],
+        depends_on: [].into(),
+        attributes: serde_json::from_str(attributes).unwrap(),
+        lifecycle: Lifecycle::default(),
+        retry: RetryPolicy::default(),
+    }
+}
+
+fn graph(list: Vec<Resource>) -> ResourceGraph {
+    ResourceGraph::new(TenantId::new("acme").unwrap(), Tenancy::Shared, list).unwrap()
+}
+
+fn snapshot(list: Vec<Resource>) -> Snapshot {
+    let recorded = |resource: Resource| {
+        let recorded = Recorded {
+            remote_id: RemoteId::new("r"),
+            outputs: Attributes::new(),
+            generation: 1,
+            resolved: BTreeMap::new(),
+            version: Some(Version("1".into())),
+            unsettled: false,
+            resource,
+        };
+        (recorded.resource.address.clone(), Arc::new(recorded))
+    };
+    let origin = Origin {
+        run: RunId::new("run-1"),
+        verb: Verb::Apply,
+    };
+    let tenant = TenantId::new("acme").unwrap();
+    let resources = list.into_iter().map(recorded).collect();
+    Snapshot::new(tenant, 3, None, origin, Tenancy::Shared, resources)
+}
+
+/// The plan from one list to the other, as text without colours.
+fn shown(before: Option<Vec<Resource>>, after: Vec<Resource>, detail: bool) -> String {
+    let (catalog, base, desired) = (catalog(), before.map(snapshot), graph(after));
+    let plan = matih_planner::plan(&PlanInput {
+        tenant: &TenantId::new("acme").unwrap(),
+        base: base.as_ref(),
+        desired: &desired,
+        observation: &Observation::default(),
+        catalog: &catalog,
+        options: &PlanOptions::default(),
+        verb: Verb::Apply,
+        inputs: Digest::of("test", &0),
+    })
+    .unwrap();
+    let verdict = guard(&plan, base.as_ref(), &Approvals::default());
+    let inverse = inverse(&plan, base.as_ref(), &catalog).unwrap();
+    let view = PlanView {
+        plan: &plan,
+        base: base.as_ref(),
+        catalog: &catalog,
+        tier: Some("FREE".to_owned()),
+        drift: None,
+        verdict: &verdict,
+        inverse: Some(&inverse),
+        estimate_ms: Some(61_000),
+        detail,
+    };
+    anstream::adapter::strip_str(&text(&view)).to_string()
+}
+
+fn body(text: &str) -> &str {
+    text.split_once('\n').map_or("", |(_, body)| body)
+}
+
+#[test]
+fn a_first_plan_is_one_line_a_resource() {
+    let text = shown(
+        None,
+        vec![
+            resource("acme/check.input/spec", 0, 1, "{}"),
+            resource("acme/helm.release/ingress", 5, 40, r#"{"values":{"replicas":2}}"#),
+            resource("acme/dns.record/app", 5, 41, r#"{"ttl":300,"token":"hunter2"}"#),
+        ],
+        false,
+    );
+    assert_eq!(
+        body(&text),
+        "
+Phase 0 Validation
+ <= check.input/spec  step 1
+
+Phase 5 Services, ingress and DNS
+  + dns.record/app        step 41
+  + helm.release/ingress  step 40
+
+Undo: 2 deleted (matih destroy acme).
+
+Waves: 2 (phase:actions 0:1 5:2). Estimate: 1m 01s, from earlier runs.
+Plan: 2 to add, 0 to change, 0 to replace, 0 to destroy. 2 phases, 3 of 56 steps.
+"
+    );
+    assert!(text.starts_with("acme apply: FREE, shared cluster, from nothing. Inputs "));
+}
+
+#[test]
+fn details_show_attributes_but_nothing_sensitive() {
+    let list = vec![resource("acme/dns.record/app", 5, 41, r#"{"ttl":300,"token":"hunter2"}"#)];
+    let text = shown(None, list, true);
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(
+        text.contains("      + token: \"(sensitive value)\"\n      + ttl: 300\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn changes_replacements_and_deletes_say_why_and_what_it_costs() {
+    let text = shown(
+        Some(vec![
+            resource("acme/dns.record/app", 5, 41, r#"{"ttl":60,"zone":"a"}"#),
+            resource("acme/helm.release/ingress", 5, 40, r#"{"values":{"a":1,"replicas":2}}"#),
+            resource("acme/postgres.database/ai", 4, 21, r#"{"name":"ai"}"#),
+        ]),
+        vec![
+            resource("acme/dns.record/app", 5, 41, r#"{"ttl":60,"zone":"b"}"#),
+            resource("acme/helm.release/ingress", 5, 40, r#"{"values":{"a":1,"replicas":3}}"#),
+        ],
+        false,
+    );
+    assert_eq!(
+        body(&text),
+        "
+Phase 5 Services, ingress and DNS
+-/+ dns.record/app        step 41  # zone cannot be changed in place
+      # zone forces replacement
+  ~ helm.release/ingress  step 40  # the spec has changed
+      ~ values:
+            a: 1
+          - replicas: 2
+          + replicas: 3
+
+Phase 4 Data infrastructure
+  - postgres.database/ai  step 21  # the spec no longer has it
+
+Needs an approval of its own:
+  Deleting acme/postgres.database/ai loses the data in it.
+    pass `--allow-data-loss acme/postgres.database/ai` if that is meant
+
+This loses data, now:
+  acme/postgres.database/ai
+
+Undo: 1 created, 1 changed, 1 replaced (matih rollback acme --to 3).
+
+Waves: 2 (phase:actions 5:3 4:1). Estimate: 1m 01s, from earlier runs.
+Plan: 0 to add, 1 to change, 1 to replace, 1 to destroy. 2 phases, 3 of 56 steps.
+"
+    );
+}
+
+#[test]
+fn nothing_to_do_is_said_in_two_words() {
+    let list = || vec![resource("acme/dns.record/app", 5, 41, r#"{"ttl":60}"#)];
+    let text = shown(Some(list()), list(), false);
+    assert!(body(&text).starts_with("\nNo changes.\n"), "{text}");
+}
