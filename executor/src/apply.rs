@@ -156,12 +156,15 @@ impl Run<'_> {
                 step: Step::of(job.action),
                 found: settled.found.to_owned(),
             });
+            let best_effort = self.is_best_effort(job.action);
             if let Some(report) = self.actions.get_mut(job.action.index.as_usize()) {
                 report.fate = match std::mem::replace(&mut report.fate, Fate::NotStarted) {
-                    Fate::Unsettled(failure) if !settled.done => Fate::Failed(failure),
-                    _ => Fate::Done {
+                    _ if settled.done => Fate::Done {
                         adopted: matches!(job.action.op, Op::Create { .. }),
                     },
+                    Fate::Unsettled(failure) if best_effort => Fate::Warned(failure),
+                    Fate::Unsettled(failure) => Fate::Failed(failure),
+                    fate => fate,
                 };
             }
         }

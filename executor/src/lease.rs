@@ -10,7 +10,7 @@ use std::time::Duration;
 use matih_state::LockedStore;
 use tokio::time::Instant;
 
-use crate::boundary::RunPoint;
+use crate::boundary::{Onlooker, RunPoint};
 use crate::error::ExecutorError;
 use crate::watch::Watch;
 use crate::world::Clock;
@@ -36,7 +36,23 @@ pub(crate) fn renew_if_due(
     Ok(())
 }
 
-/// Waits for work that changes nothing, and keeps the lease meanwhile.
+/// Waits for something that writes nothing (a look at the world, a person's answer) and keeps the
+/// lock meanwhile.
+///
+/// # Errors
+/// The lock is lost, or the onlooker abandons.
+pub async fn keep_lock<T>(
+    store: &mut LockedStore,
+    clock: &Clock,
+    onlooker: &dyn Onlooker,
+    work: impl Future<Output = T>,
+) -> Result<T, ExecutorError> {
+    let run = store.lock().run.clone();
+    let watch = Watch::new(onlooker, *clock, run);
+    keep(store, clock, &watch, work).await
+}
+
+/// [`keep_lock`] inside of a run.
 pub(crate) async fn keep<T>(
     store: &mut LockedStore,
     clock: &Clock,

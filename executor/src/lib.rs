@@ -32,6 +32,7 @@ pub use apply::apply;
 pub use boundary::{ActionPoint, Answer, Boundary, Counting, Onlooker, RunPoint};
 pub use error::ExecutorError;
 pub use event::{Event, Step, What, error_word};
+pub use lease::keep_lock;
 pub use observe::{ObserveOptions, Unmanaged, ask, observe, unmanaged};
 pub use recover::{RecoverOptions, Recovery, SettledAction, recover};
 pub use report::{ActionReport, Counts, Ending, Failure, Fate, Report, Stop};

@@ -223,7 +223,7 @@ pub async fn unmanaged(
         .providers()
         .iter()
         .map(|provider| async move {
-            let answer = within(timeout, provider.list(installation, tenant)).await;
+            let answer = patiently(timeout, || provider.list(installation, tenant)).await;
             (provider.name(), answer)
         })
         .collect();

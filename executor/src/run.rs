@@ -14,21 +14,22 @@ use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use matih_model::{Action, ActionIndex, Address, Plan, ProviderError, Recorded};
-use matih_state::{Begin, Finish, LockedStore, Outcome};
+use matih_model::{ActionIndex, Address, Plan, ProviderError, Recorded};
+use matih_state::{Begin, Finish, LockedStore};
 use tokio::time::Instant;
 
 use crate::boundary::ActionPoint;
 use crate::error::ExecutorError;
-use crate::event::{Step, What, error_word};
+use crate::event::{Step, What};
 use crate::job::{Job, Reply};
 use crate::lease::{renew_if_due, renewal};
 use crate::report::{ActionReport, Fate, Stop};
-use crate::retry::{Limits, jitter};
 use crate::schedule::Schedule;
-use crate::verdict::{Closed, Verdict, give_up, judge};
+use crate::verdict::{Verdict, judge};
 use crate::watch::Watch;
-use crate::world::{ApplyOptions, OnFailure, World};
+use crate::world::{ApplyOptions, World};
+
+mod books;
 
 type Tried<'a> = (Job<'a>, Result<Reply, ProviderError>);
 type Try<'a> = Pin<Box<dyn Future<Output = Tried<'a>> + Send + 'a>>;
@@ -147,7 +148,9 @@ impl<'a> Run<'a> {
     /// Waits until a call has ended, a wait is over, the lease is due, or somebody interrupts.
     async fn wait_for_more(&mut self) -> Result<Vec<Tried<'a>>, ExecutorError> {
         let mut timer = renewal(self.store, &self.world.clock);
-        if let Some(earliest) = self.waits.values().map(|wait| wait.until).min() {
+        // A wait that is over while all hands are full ends with the next call.
+        let waits = self.waits.values().filter(|_| self.room() > 0);
+        if let Some(earliest) = waits.map(|wait| wait.until).min() {
             timer = timer.min(earliest);
         }
         // The timer comes first: after a long sleep of the process, no call goes on before the
@@ -169,65 +172,9 @@ impl<'a> Run<'a> {
         Ok(tried)
     }
 
-    /// Books an action that is over: what is recorded, who may go on, who is blocked.
-    fn account(&mut self, job: &Job<'a>, over: &Closed, told: &mut Vec<What>) {
-        let index = job.action.index;
-        match &over.outcome {
-            Outcome::Applied(recorded) => {
-                self.recorded
-                    .insert(job.action.address().clone(), recorded.clone());
-            }
-            Outcome::Deleted => {
-                self.recorded.remove(job.action.address());
-            }
-            _ => {}
-        }
-        self.close(index, over.fate.clone(), Some(job), told);
-    }
-
-    fn close(
-        &mut self,
-        index: ActionIndex,
-        fate: Fate,
-        job: Option<&Job<'a>>,
-        told: &mut Vec<What>,
-    ) {
-        let Some(report) = self.actions.get_mut(index.as_usize()) else {
-            return;
-        };
-        report.ms = job.map_or(0, |job| milliseconds(job.since.elapsed()));
-        report.tries = job.map_or(0, |job| job.attempt);
-        report.fate = fate;
-        told.extend(What::of_fate(report));
-        let by = report.address.clone();
-        let blocked = match report.fate {
-            Fate::Done { .. } => {
-                self.schedule.succeed(index);
-                return;
-            }
-            Fate::Warned(_) => self.schedule.fail(index),
-            _ => {
-                if self.options.on_failure != OnFailure::Continue {
-                    self.stop(Stop::Failure);
-                }
-                self.schedule.fail(index)
-            }
-        };
-        for index in blocked {
-            if let Some(report) = self.actions.get_mut(index.as_usize()) {
-                report.fate = Fate::Blocked { by: by.clone() };
-                told.extend(What::of_fate(report));
-            }
-        }
-    }
-
     /// The tries that begin now: those whose wait is over, then ready actions in plan order.
     fn choose(&mut self, told: &mut Vec<What>) -> Result<Vec<Job<'a>>, ExecutorError> {
-        let room = self
-            .options
-            .parallelism
-            .get()
-            .saturating_sub(self.calls.len());
+        let room = self.room();
         let mut chosen = Vec::new();
         let now = Instant::now();
         let due = self.waits.iter().filter(|(_, wait)| wait.until <= now);
@@ -261,7 +208,7 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => {
                     self.schedule.start(action.index);
-                    self.close(action.index, Fate::Failed(error.into()), None, told);
+                    self.close(action, Fate::Failed(error.into()), told);
                 }
             }
         }
@@ -301,59 +248,6 @@ impl<'a> Run<'a> {
             .max(Duration::from_millis(1));
         let (world, watch) = (self.world, self.watch);
         self.calls.push(Box::pin(job.attempt(world, watch, limit)));
-    }
-
-    fn put_off(&mut self, job: Job<'a>, after: Duration, error: ProviderError) -> What {
-        let told = What::StepRetry {
-            step: Step::of(job.action),
-            attempt: job.attempt,
-            error: error_word(error.kind).to_owned(),
-            cause: error.message.clone(),
-            after_ms: milliseconds(after),
-            look_first: job.in_doubt,
-        };
-        let until = Instant::now() + after;
-        self.waits
-            .insert(job.action.index, Wait { until, job, error });
-        told
-    }
-
-    /// Starts nothing more where the time is up or the onlooker wants it. Who drains does not
-    /// wait for another try either.
-    fn stop_if_due(&mut self, closed: &mut Vec<(Job<'a>, Closed)>) {
-        if self.watch.is_draining() {
-            self.stop(Stop::Drained);
-            for Wait { job, error, .. } in std::mem::take(&mut self.waits).into_values() {
-                let over = give_up(&job, error, self.is_best_effort(job.action));
-                closed.push((job, over));
-            }
-        } else if self.remaining().is_zero() {
-            self.stop(Stop::OutOfTime);
-        }
-    }
-
-    fn stop(&mut self, why: Stop) {
-        self.schedule.halt();
-        self.stopped.get_or_insert(why);
-    }
-
-    fn limits(&self, job: &Job<'_>) -> Limits {
-        // Who drains does not begin to wait.
-        let drained = self.watch.is_draining().then_some(0);
-        Limits {
-            max_retries: drained.or(self.options.max_retries),
-            remaining: self.remaining(),
-            jitter: jitter(self.world.seed, job.action.address(), job.attempt),
-        }
-    }
-
-    fn remaining(&self) -> Duration {
-        self.ends.saturating_duration_since(Instant::now())
-    }
-
-    fn is_best_effort(&self, action: &Action) -> bool {
-        let schema = self.world.registry.catalog().get(&action.address().kind);
-        schema.is_some_and(|schema| schema.best_effort)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use matih_executor::{
     Answer, ApplyOptions, Boundary, Clock, Event, ExecutorError, ObserveOptions, Onlooker,
-    RecoverOptions, Report, World, apply, observe, recover, unmanaged,
+    RecoverOptions, Report, World, apply, keep_lock, observe, recover, unmanaged,
 };
 use matih_model::{
     Address, Attributes, Digest, Plan, Registry, ResourceGraph, RunId, SecretError, SecretRef,
@@ -214,12 +214,38 @@ impl Bench {
             true => Verb::Destroy,
             false => Verb::Apply,
         };
-        let plan = self.plan(desired, verb).await;
+        let planning = self.plan(desired, verb);
+        let plan = keep_lock(&mut store, &world.clock, onlooker, planning).await?;
         let mut options = self.options();
         change(&mut options);
         let report = apply(&mut store, &plan, &world, &options, onlooker).await?;
         store.release(world.clock.now_ms()).unwrap();
         Ok(report)
+    }
+
+    /// As [`Bench::apply_with`] in a world that may not even let itself be looked at: then
+    /// nothing is planned, and nothing applied.
+    pub(crate) async fn try_apply(
+        &self,
+        desired: &ResourceGraph,
+        onlooker: &dyn Onlooker,
+        change: impl FnOnce(&mut ApplyOptions),
+    ) -> Option<Report> {
+        let mut store = self.lock();
+        let world = self.surroundings();
+        let options = RecoverOptions::default();
+        let recovery = recover(&mut store, &world, &options, onlooker);
+        if recovery.await.unwrap().unclear.is_empty() {
+            let planning = self.plan(desired, Verb::Apply);
+            let plan = keep_lock(&mut store, &world.clock, onlooker, planning).await;
+            let plan = plan.unwrap();
+            let mut options = self.options();
+            change(&mut options);
+            let report = apply(&mut store, &plan, &world, &options, onlooker).await;
+            Some(report.unwrap())
+        } else {
+            None
+        }
     }
 
     /// What matih believes.

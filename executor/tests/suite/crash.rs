@@ -123,7 +123,7 @@ async fn a_crash_at_any_boundary_changes_nothing_in_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_second_crash_while_recovering_changes_nothing_either() {
     /// Every so many first crashes, so many second ones.
-    const STRIDE: usize = 5;
+    const STRIDE: usize = 7;
     const SECOND: usize = 8;
     for way in ways() {
         let undisturbed = way.undisturbed().await;

@@ -4,5 +4,8 @@ mod apply;
 mod bench;
 mod crash;
 mod faults;
+mod observe;
+mod seeds;
+
 mod stop;
 mod tenant;

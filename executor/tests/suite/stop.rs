@@ -1,14 +1,17 @@
 //! Being stopped: drained, out of time, refused from the start.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use matih_executor::{Answer, Boundary, Ending, ExecutorError, Onlooker, Stop, apply};
+use matih_executor::{
+    Answer, ApplyOptions, Boundary, Ending, ExecutorError, Onlooker, Stop, apply,
+};
 use matih_model::Verb;
 use matih_state::TenantStatus;
 
 use crate::bench::{Bench, Recorder};
-use crate::faults::always;
+use crate::faults::{always, at};
 use crate::tenant::{first, second};
 
 #[tokio::test(start_paused = true)]
@@ -134,4 +137,37 @@ async fn a_stale_plan_and_an_unsettled_state_are_refused_before_any_effect() {
         "{refused}"
     );
     assert!(refused.hint().unwrap().contains("matih resume"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_over_while_all_hands_are_full_waits_on() {
+    let bench = Bench::new();
+    let sandbox = bench.world.sandbox();
+    sandbox
+        .add_fault(&at(1, "dns.record/api", "create", "throttle"))
+        .unwrap();
+    sandbox
+        .add_fault(&at(1, "dns.record/mail", "create", "hang"))
+        .unwrap();
+    let one_at_once = |options: &mut ApplyOptions| options.parallelism = NonZeroUsize::MIN;
+    let report = bench.apply_with(&first(), &(), one_at_once).await.unwrap();
+    assert_eq!(report.ending(), Ending::Complete);
+    bench.assert_sound(&first(), "in the end").await;
+}
+
+#[test]
+fn a_run_may_move_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    let bench = Bench::new();
+    let mut store = bench.lock();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let plan = runtime.block_on(bench.plan(&first(), Verb::Apply));
+    let _entered = runtime.enter();
+    let (world, options) = (bench.surroundings(), bench.options());
+    let run = apply(&mut store, &plan, &world, &options, &());
+    is_send(&run);
+    assert_eq!(runtime.block_on(run).unwrap().ending(), Ending::Complete);
 }

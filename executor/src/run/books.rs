@@ -1,0 +1,121 @@
+//! What a run keeps book of: who is over, who may go on, who waits, and when it is to stop.
+
+use std::time::Duration;
+
+use matih_model::{Action, ProviderError};
+use matih_state::Outcome;
+use tokio::time::Instant;
+
+use super::{Run, Wait, milliseconds};
+use crate::event::{Step, What, error_word};
+use crate::job::Job;
+use crate::report::{Fate, Stop};
+use crate::retry::{Limits, jitter};
+use crate::verdict::{Closed, give_up};
+use crate::world::OnFailure;
+
+impl<'a> Run<'a> {
+    /// Books an action that is over: what is recorded, who may go on, who is blocked.
+    pub(super) fn account(&mut self, job: &Job<'a>, over: &Closed, told: &mut Vec<What>) {
+        match &over.outcome {
+            Outcome::Applied(recorded) => {
+                self.recorded
+                    .insert(job.action.address().clone(), recorded.clone());
+            }
+            Outcome::Deleted => {
+                self.recorded.remove(job.action.address());
+            }
+            _ => {}
+        }
+        let (since, tries) = (job.since, job.attempt);
+        if let Some(report) = self.actions.get_mut(job.action.index.as_usize()) {
+            report.ms = milliseconds(since.elapsed());
+            report.tries = tries;
+        }
+        self.close(job.action, over.fate.clone(), told);
+    }
+
+    /// Gives an action its fate, and those behind it theirs.
+    pub(super) fn close(&mut self, action: &Action, fate: Fate, told: &mut Vec<What>) {
+        let succeeded = matches!(fate, Fate::Done { .. });
+        if let Some(report) = self.actions.get_mut(action.index.as_usize()) {
+            report.fate = fate;
+            told.extend(What::of_fate(report));
+        }
+        if succeeded {
+            self.schedule.succeed(action.index);
+            return;
+        }
+        if self.options.on_failure != OnFailure::Continue && !self.is_best_effort(action) {
+            self.stop(Stop::Failure);
+        }
+        for index in self.schedule.fail(action.index) {
+            if let Some(report) = self.actions.get_mut(index.as_usize()) {
+                report.fate = Fate::Blocked {
+                    by: action.address().clone(),
+                };
+                told.extend(What::of_fate(report));
+            }
+        }
+    }
+
+    /// Lets an action wait for its next try.
+    pub(super) fn put_off(&mut self, job: Job<'a>, after: Duration, error: ProviderError) -> What {
+        let told = What::StepRetry {
+            step: Step::of(job.action),
+            attempt: job.attempt,
+            error: error_word(error.kind).to_owned(),
+            cause: error.message.clone(),
+            after_ms: milliseconds(after),
+            look_first: job.in_doubt,
+        };
+        let until = Instant::now() + after;
+        self.waits
+            .insert(job.action.index, Wait { until, job, error });
+        told
+    }
+
+    /// Starts nothing more where the time is up or the onlooker wants it. Who drains does not
+    /// wait for another try either.
+    pub(super) fn stop_if_due(&mut self, closed: &mut Vec<(Job<'a>, Closed)>) {
+        if self.watch.is_draining() {
+            self.stop(Stop::Drained);
+            for Wait { job, error, .. } in std::mem::take(&mut self.waits).into_values() {
+                let over = give_up(&job, error, self.is_best_effort(job.action));
+                closed.push((job, over));
+            }
+        } else if self.remaining().is_zero() {
+            self.stop(Stop::OutOfTime);
+        }
+    }
+
+    pub(super) fn stop(&mut self, why: Stop) {
+        self.schedule.halt();
+        self.stopped.get_or_insert(why);
+    }
+
+    pub(super) fn limits(&self, job: &Job<'_>) -> Limits {
+        // Who drains does not begin to wait.
+        let drained = self.watch.is_draining().then_some(0);
+        Limits {
+            max_retries: drained.or(self.options.max_retries),
+            remaining: self.remaining(),
+            jitter: jitter(self.world.seed, job.action.address(), job.attempt),
+        }
+    }
+
+    /// How many calls may start now.
+    pub(super) fn room(&self) -> usize {
+        let most = self.options.parallelism.get();
+        most.saturating_sub(self.calls.len())
+    }
+
+    pub(super) fn remaining(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
+    }
+
+    pub(crate) fn is_best_effort(&self, action: &Action) -> bool {
+        let schema = self.world.registry.catalog().get(&action.address().kind);
+        schema.is_some_and(|schema| schema.best_effort)
+    }
+}
