@@ -141,6 +141,9 @@ impl<'a> Finder<'a> {
         recorded: &'a Arc<Recorded>,
     ) -> Result<(), PlannerError> {
         let address = &resource.address;
+        if self.is_as_recorded(resource, recorded) {
+            return Ok(());
+        }
         match self.judge(resource, recorded)? {
             Judgement::Replace(reason, attributes) => {
                 self.check_references(resource)?;
@@ -178,6 +181,21 @@ impl<'a> Finder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The quick answer for most resources of most plans: nobody has changed anything, neither in
+    /// the spec nor in what it refers to, and there is no reading that would tell otherwise.
+    fn is_as_recorded(&self, resource: &Resource, recorded: &Recorded) -> bool {
+        let address = &resource.address;
+        let stands = |reference: &&_| {
+            recorded.resolved.get(reference)
+                == Some(self.outlook.resolve(reference, Some(recorded)))
+        };
+        !recorded.unsettled
+            && *resource == recorded.resource
+            && self.outlook.observed(address).is_none()
+            && !self.input.options.replace.contains(address)
+            && resource.attributes.refs().iter().all(stands)
     }
 
     fn judge(

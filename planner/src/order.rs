@@ -208,49 +208,52 @@ fn waits(
     recorded: &Links<'_>,
 ) -> (Waits, BTreeSet<NodeIndex>) {
     let mut waits = Waits::new();
-    let (mut builds, mut deletes, mut updates) =
-        (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut builds, mut deletes) = (BTreeMap::new(), BTreeMap::new());
+    let mut updates_and_deletes = BTreeMap::new();
     for (place, task) in tasks.iter().enumerate() {
         let node = waits.add_node(place);
-        let nodes = if task.is_delete() {
+        let half = if task.is_delete() {
             &mut deletes
         } else {
             &mut builds
         };
-        nodes.insert(task.address(), node);
-        if matches!(task.op, Op::Update { .. }) {
-            updates.insert(task.address(), node);
+        half.insert(task.address(), node);
+        if matches!(task.op, Op::Update { .. } | Op::Delete { .. }) {
+            updates_and_deletes.insert(task.address(), node);
         }
     }
     let sound = desired.is_sound();
     for (address, node) in &builds {
         for before in desired.nearest(address, &builds) {
-            if sound || !has_path_connecting(&waits, *node, before, None) {
-                waits.update_edge(before, *node, ());
-            }
+            add(&mut waits, before, *node, sound);
         }
         if let Some(half) = deletes.get(address) {
-            waits.update_edge(*half, *node, ());
+            add(&mut waits, *half, *node, true);
         }
     }
     let dependents = recorded.reversed();
     let sound = deletes.is_empty() || recorded.is_sound();
     for (address, node) in &deletes {
         for before in dependents.nearest(address, &deletes) {
-            if sound || !has_path_connecting(&waits, *node, before, None) {
-                waits.update_edge(before, *node, ());
-            }
+            add(&mut waits, before, *node, sound);
         }
     }
     let build = build_sweep(&waits, &builds);
     for (address, node) in &deletes {
-        for before in dependents.nearest(address, &updates) {
-            if !has_path_connecting(&waits, *node, before, None) {
-                waits.update_edge(before, *node, ());
+        for before in dependents.nearest(address, &updates_and_deletes) {
+            if !tasks.get(before.index()).is_some_and(Task::is_delete) {
+                add(&mut waits, before, *node, false);
             }
         }
     }
     (waits, build)
+}
+
+/// Adds an edge; one that is not required only where it closes no circle.
+fn add(waits: &mut Waits, before: NodeIndex, after: NodeIndex, required: bool) {
+    if required || !has_path_connecting(&*waits, after, before, None) {
+        waits.update_edge(before, after, ());
+    }
 }
 
 /// Whatever builds, and whatever something that builds has to wait for.
