@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use matih_model::{
-    Address, AttributeChange, Change, ChangeKind, ChangeSet, Edit, Note, Reading, Reason, Recorded,
-    Resource, ResourceGraph,
+    Address, AttributeChange, Change, ChangeKind, ChangeSet, Edit, Note, OutputRef, Reading,
+    Reason, Recorded, Resource, ResourceGraph,
 };
 
 use crate::attributes::{Comparison, compare};
@@ -187,9 +187,9 @@ impl<'a> Finder<'a> {
     /// the spec nor in what it refers to, and there is no reading that would tell otherwise.
     fn is_as_recorded(&self, resource: &Resource, recorded: &Recorded) -> bool {
         let address = &resource.address;
-        let stands = |reference: &&_| {
-            recorded.resolved.get(reference)
-                == Some(self.outlook.resolve(reference, Some(recorded)))
+        let stands = |reference: &&OutputRef| {
+            let value = self.outlook.resolve(reference, Some(recorded));
+            !value.has_unknown() && recorded.resolved.get(reference) == Some(value)
         };
         !recorded.unsettled
             && *resource == recorded.resource
