@@ -1,9 +1,11 @@
 //! From a spec's text to what is desired: the blueprint, compiled once, and its use.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use matih_model::{Digest, ResourceGraph, SecretRef, TenantId};
-use matih_specs::{Blueprint, Diagnostics, Directives, SharedInputs, Source, StepRow};
+use matih_specs::rules::check_fleet;
+use matih_specs::{Blueprint, Diagnostics, Directives, Parsed, SharedInputs, Source, StepRow};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -71,23 +73,62 @@ impl Compiler {
         self.shared.with_spec(&source.text)
     }
 
-    /// Compiles a spec; `secret` gives the keyed digest of a secret's value now.
+    /// Reads and checks specs that are used together, and gives those back that may have to be
+    /// planned: all but the ones whose inputs are in `same`. Where nothing may have to be planned,
+    /// nothing is read.
+    ///
+    /// # Errors
+    /// One of them breaks a rule, or two of them are of one tenant: every finding of all of them
+    /// is told at once, exit code 6.
+    pub(crate) fn check<T>(
+        &self,
+        context: &Context,
+        sources: &[Source],
+        same: &BTreeMap<Digest, T>,
+    ) -> Result<Vec<Parsed>, Failure> {
+        let inputs: BTreeSet<Digest> = sources.iter().map(|source| self.inputs(source)).collect();
+        let all_differ = inputs.len() == sources.len();
+        if all_differ && inputs.iter().all(|inputs| same.contains_key(inputs)) {
+            return Ok(Vec::new());
+        }
+        let (mut parsed, findings) = self.parse(sources);
+        if findings.has_errors() {
+            return Err(context.invalid(&findings));
+        }
+        parsed.retain(|parsed| !same.contains_key(&self.inputs(parsed.places.source())));
+        Ok(parsed)
+    }
+
+    /// The specs that can be read, and the findings of all of them but for the warnings of those.
+    pub(crate) fn parse(&self, sources: &[Source]) -> (Vec<Parsed>, Diagnostics) {
+        let defaults = &self.platform.file.defaults;
+        let mut findings = Diagnostics::default();
+        let mut all = Vec::new();
+        for source in sources {
+            match matih_specs::parse_tenant_with(&source.name, &source.text, defaults) {
+                Ok(parsed) => all.push(parsed),
+                Err(found) => findings.extend(found),
+            }
+        }
+        findings.extend(check_fleet(&all));
+        (all, findings)
+    }
+
+    /// Compiles a spec that was checked; `secret` gives the keyed digest of a secret's value now.
     ///
     /// # Errors
     /// All findings.
     pub(crate) fn compile(
         &self,
-        source: &Source,
+        parsed: &Parsed,
         secret: &dyn Fn(&SecretRef) -> Option<Digest>,
     ) -> Result<Desired, Diagnostics> {
         let platform = &self.platform;
-        let defaults = &platform.file.defaults;
-        let parsed = matih_specs::parse_tenant_with(&source.name, &source.text, defaults)?;
-        let file = &platform.file;
-        let catalog = &platform.catalog;
-        let compiled = matih_specs::compile(&parsed, file, &self.blueprint, catalog, secret)?;
-        let mut warnings = parsed.warnings;
+        let (file, catalog) = (&platform.file, &platform.catalog);
+        let compiled = matih_specs::compile(parsed, file, &self.blueprint, catalog, secret)?;
+        let mut warnings = parsed.warnings.clone();
         warnings.extend(compiled.warnings);
+        let source = parsed.places.source();
         Ok(Desired {
             spec: source.name.to_string(),
             tier: parsed.spec.tenant.tier.to_string(),
@@ -97,5 +138,37 @@ impl Compiler {
             inputs: self.inputs(source),
             warnings,
         })
+    }
+
+    /// Reads, checks and compiles one spec, for commands that ask nobody: secrets need not be
+    /// there.
+    ///
+    /// # Errors
+    /// All findings, exit code 6.
+    pub(crate) fn compile_alone(
+        &self,
+        context: &Context,
+        source: &Source,
+    ) -> Result<Desired, Failure> {
+        self.compile_with(context, source, &|_| None)
+    }
+
+    /// The same with the secrets of an installation.
+    ///
+    /// # Errors
+    /// All findings, exit code 6.
+    pub(crate) fn compile_with(
+        &self,
+        context: &Context,
+        source: &Source,
+        secret: &dyn Fn(&SecretRef) -> Option<Digest>,
+    ) -> Result<Desired, Failure> {
+        let invalid = |findings: Diagnostics| context.invalid(&findings);
+        let nothing = BTreeMap::<Digest, ()>::new();
+        let mut parsed = self.check(context, std::slice::from_ref(source), &nothing)?;
+        let parsed = parsed
+            .pop()
+            .ok_or_else(|| Failure::error("no spec was read"))?;
+        self.compile(&parsed, secret).map_err(invalid)
     }
 }

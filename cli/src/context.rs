@@ -2,8 +2,10 @@
 //! platform.
 
 use matih_specs::Diagnostics;
+use serde_json::json;
 
 use crate::args::{Global, Output};
+use crate::clock::now_ms;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -29,6 +31,23 @@ impl Context {
         }
         let screen = Screen::new(&global);
         Ok(Self { screen, global })
+    }
+
+    /// An error, for people and, with `--json`, as an event of its own for programs.
+    pub(crate) fn complain(&self, failure: &Failure) {
+        self.screen.complain(failure);
+        if self.global.json {
+            let event = json!({
+                "v": 1,
+                "ts": now_ms(),
+                "type": "diagnostic",
+                "severity": "error",
+                "exit": failure.exit.code(),
+                "message": anstream::adapter::strip_str(&failure.message).to_string(),
+                "hint": failure.hint,
+            });
+            self.screen.print_json(&event, false);
+        }
     }
 
     /// The format of a command that prints one document.

@@ -19,5 +19,9 @@ pub(crate) fn start(verbose: u8) {
         .with_ansi(false);
     let json = std::env::var("MATIH_LOG_FORMAT").is_ok_and(|format| format == "json");
     // A second subscriber cannot be: nobody else sets one.
-    let _ = if json { logs.json().try_init() } else { logs.try_init() };
+    let _ = if json {
+        logs.json().try_init()
+    } else {
+        logs.try_init()
+    };
 }

@@ -46,20 +46,26 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
+    logging::start(cli.global.verbose);
     let screen = Screen::new(&cli.global);
-    let exit = run(cli).unwrap_or_else(|failure| {
-        screen.complain(&failure);
+    let context = match Context::new(cli.global) {
+        Ok(context) => context,
+        Err(failure) => {
+            screen.complain(&failure);
+            return failure.exit.into();
+        }
+    };
+    let exit = run(&context, &cli.command).unwrap_or_else(|failure| {
+        context.complain(&failure);
         failure.exit
     });
     exit.into()
 }
 
-fn run(cli: args::Cli) -> Outcome {
-    logging::start(cli.global.verbose);
-    let context = Context::new(cli.global)?;
+fn run(context: &Context, command: &args::Command) -> Outcome {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::error(format!("the runtime does not start: {error}")))?;
-    runtime.block_on(commands::run(&context, &cli.command))
+    runtime.block_on(commands::run(context, command))
 }
 
 /// A defect is told in one line, with exit code 1; state is safe, since nothing is written

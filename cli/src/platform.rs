@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use matih_model::Catalog;
-use matih_specs::{Diagnostics, PlatformFile, Source, load};
+use matih_specs::{PlatformFile, Source, load};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -50,14 +50,6 @@ impl Platform {
             folder: folder.to_owned(),
             catalog: Arc::new(catalog()?),
         })
-    }
-
-    /// Everything that is wrong with a spec, or worth saying of it.
-    pub(crate) fn findings(&self, source: &Source) -> Diagnostics {
-        match matih_specs::parse_tenant_with(&source.name, &source.text, &self.file.defaults) {
-            Ok(parsed) => parsed.warnings,
-            Err(findings) => findings,
-        }
     }
 
     /// A path of the platform file, from where we stand.

@@ -33,10 +33,10 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 pub(crate) use carry_out::{Back, Goal, Manner, carry_out, refuse, settle_first};
-pub(crate) use fleet::fleet;
+pub(crate) use fleet::{Ship, fleet, in_order};
 pub(crate) use lock::{locked, release};
 pub(crate) use onlooker::RunOnlooker;
-pub(crate) use saved::save;
+pub(crate) use saved::saved_plan;
 pub(crate) use unchanged::unchanged;
 
 /// Everything that a run needs; shared by the runs of all tenants of a command.

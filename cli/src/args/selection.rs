@@ -32,6 +32,37 @@ pub(crate) struct Selection {
     pub(crate) destroy: bool,
 }
 
+impl Selection {
+    /// Whether it leaves everything as it is by default, but for `--refresh`.
+    pub(crate) fn is_usual(&self) -> bool {
+        let everything = self.target.is_empty() && self.exclude.is_empty();
+        everything && self.replace.is_empty() && !self.destroy && !self.refresh_only
+    }
+
+    /// The words that say it again, each after a blank.
+    pub(crate) fn words(&self) -> String {
+        let lists = [
+            ("--target", &self.target),
+            ("--exclude", &self.exclude),
+            ("--replace", &self.replace),
+        ];
+        let mut text = String::new();
+        for (option, values) in lists {
+            for value in values {
+                text += &format!(" {option} '{value}'");
+            }
+        }
+        for (option, given) in [
+            (" --destroy", self.destroy),
+            (" --refresh-only", self.refresh_only),
+            (" --refresh=false", !self.refresh),
+        ] {
+            text += if given { option } else { "" };
+        }
+        text
+    }
+}
+
 /// What a person allows beforehand.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Approvals")]

@@ -1,68 +1,80 @@
 //! `matih apply`: tenants to their specs, or a saved plan.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+use matih_model::{Digest, TenantId};
 use matih_planner::AddressPattern;
-use matih_specs::Source;
+use matih_specs::{Parsed, Source};
+use matih_state::TenantSummary;
+use serde_json::json;
+use tokio::runtime::Handle;
 
-use crate::args::{ApplyArgs, Execution};
-use crate::commands::plan::compile_all;
+use crate::args::{ApplyArgs, Execution, Selection};
 use crate::compiler::Compiler;
 use crate::confirm::{Asking, confirm};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::find;
-use crate::installation::Installation;
+use crate::installation::{Installation, of_state};
 use crate::plan_file::{PlanFile, looks_like_one};
 use crate::platform::Platform;
 use crate::render::plan::counts;
 use crate::work::planning::{Order, plan};
-use crate::work::{Goal, Manner, Settings, Workshop, fleet, pattern, unchanged};
+use crate::work::{
+    Goal, Manner, Settings, Ship, Workshop, carry_out, fleet, in_order, pattern, refuse, unchanged,
+};
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Outcome {
-    let approved =
-        args.execution.auto_approve || args.approved_by_environment && !args.selection.destroy;
+    if let [path] = args.specs.as_slice()
+        && looks_like_one(path)
+    {
+        return saved(context, args, path).await;
+    }
+    let by_environment = args.approved_by_environment && !args.selection.destroy;
+    let approved = args.execution.auto_approve || by_environment;
     let asking = Asking::new(approved, context.global.asks_nobody());
+    let sources = find::specs(&args.specs)?;
     let platform = Arc::new(Platform::load(context)?);
-    let mut settings = Settings::new(
+    let settings = Settings::new(
         &platform.file,
         &args.execution,
         &args.approvals,
         args.detail,
     )?;
-    if let [path] = args.specs.as_slice()
-        && looks_like_one(path)
-    {
-        let installation = Installation::of(context, platform)?;
-        let file = PlanFile::read(path, installation.secrets.keys())?;
-        // Whoever saved the plan has seen it.
-        settings.approvals.data_loss.extend(patterns(&file)?);
-        let goals = file
-            .plans
-            .into_iter()
-            .map(|saved| Goal::Saved(Box::new(saved)));
-        let goals: Vec<_> = goals.collect();
-        let work = Workshop::open(
-            context,
-            installation,
-            Asking::Approved,
-            settings,
-            goals.len() > 1,
-        )?;
-        return run_goals(&work, goals).await;
-    }
-    let sources = find::specs(&args.specs)?;
-    let compiler = Compiler::new(context, &platform)?;
+    let compiler = Arc::new(Compiler::new(context, &platform)?);
     let installation = Installation::of(context, platform)?;
     let work = Workshop::open(context, installation, asking, settings, sources.len() > 1)?;
-    let changed = changed(&work, args, &compiler, &sources).await?;
-    let desired = compile_all(context, &work.installation, &compiler, &changed)?;
-    let goals = desired.into_iter().map(|desired| {
-        Order::apply(desired, &args.selection).map(|order| Goal::Spec(Box::new(order)))
-    });
-    run_goals(&work, goals.collect::<Result<_, _>>()?).await
+    let same = same(&work, &args.selection, &compiler, &sources).await?;
+    let mut specs = compiler.check(context, &sources, &same)?;
+    tell_unchanged(&work, &compiler, &sources, &same);
+    if sources.len() > 1 {
+        return many(&work, &compiler, &args.selection, specs).await;
+    }
+    match specs.pop() {
+        Some(spec) => alone(&work, &goal(&work, &compiler, &args.selection, &spec)?).await,
+        None => Ok(Exit::Ok),
+    }
+}
+
+/// Carries out a saved plan. Whoever saved it has seen it, so nobody is asked.
+async fn saved(context: &Context, args: &ApplyArgs, path: &Path) -> Outcome {
+    let installation = Installation::open(context)?;
+    let file = PlanFile::read(path, installation.secrets.keys())?;
+    let platform = &installation.platform.file;
+    let mut settings = Settings::new(platform, &args.execution, &args.approvals, args.detail)?;
+    settings.approvals.data_loss.extend(patterns(&file)?);
+    let several = file.plans.len() > 1;
+    let work = Workshop::open(context, installation, Asking::Approved, settings, several)?;
+    let goals = file
+        .plans
+        .into_iter()
+        .map(|saved| Goal::Saved(Box::new(saved)));
+    run_goals(&work, goals.collect()).await
 }
 
 fn patterns(file: &PlanFile) -> Result<Vec<AddressPattern>, Failure> {
@@ -72,85 +84,142 @@ fn patterns(file: &PlanFile) -> Result<Vec<AddressPattern>, Failure> {
         .collect()
 }
 
-/// The specs that there may be something to do for; the others are told at once.
-async fn changed<'a>(
+/// The tenants that are known to be unchanged, by the digest of their inputs.
+async fn same(
     work: &Workshop,
-    args: &ApplyArgs,
+    selection: &Selection,
     compiler: &Compiler,
-    sources: &'a [Source],
-) -> Result<Vec<&'a Source>, Failure> {
-    let selection = &args.selection;
-    let whole = selection.target.is_empty() && selection.exclude.is_empty();
-    if !whole || !selection.replace.is_empty() || selection.destroy || selection.refresh_only {
-        return Ok(sources.iter().collect());
+    sources: &[Source],
+) -> Result<BTreeMap<Digest, TenantSummary>, Failure> {
+    if !selection.is_usual() {
+        return Ok(BTreeMap::new());
     }
     let inputs: Vec<_> = sources
         .iter()
         .map(|source| compiler.inputs(source))
         .collect();
-    let same = unchanged(&work.installation, &work.store, &inputs, selection.refresh).await?;
-    let (same, changed): (Vec<_>, Vec<_>) = sources
-        .iter()
-        .zip(&inputs)
-        .partition(|(_, inputs)| same.contains_key(inputs));
-    if sources.len() > 1 {
-        if !same.is_empty() {
-            work.print(&format!("{} tenants: no changes.\n", same.len()));
-        }
-    } else if !same.is_empty() {
-        work.print("No changes. The tenant is as its spec says.\n");
-    }
-    Ok(changed.into_iter().map(|(source, _)| source).collect())
+    unchanged(&work.installation, &work.store, &inputs, selection.refresh).await
 }
 
-/// One goal with everything told, or many with one line each.
+fn tell_unchanged(
+    work: &Workshop,
+    compiler: &Compiler,
+    sources: &[Source],
+    same: &BTreeMap<Digest, TenantSummary>,
+) {
+    let is_same = |source: &&Source| same.contains_key(&compiler.inputs(source));
+    let names: Vec<_> = sources
+        .iter()
+        .filter(is_same)
+        .map(|source| &*source.name)
+        .collect();
+    match (sources.len(), names.len()) {
+        (_, 0) => return,
+        (1, _) => work.print("No changes. The tenant is as its spec says.\n"),
+        (_, count) => work.print(&format!("{count} tenants: no changes.\n")),
+    }
+    work.progress
+        .tell("change_summary", json!({ "unchanged": names }));
+}
+
+fn goal(
+    work: &Workshop,
+    compiler: &Compiler,
+    selection: &Selection,
+    spec: &Parsed,
+) -> Result<Goal, Failure> {
+    let desired = compiler.compile(spec, &work.installation.secret_digest());
+    let desired = desired.map_err(|findings| work.context.invalid(&findings))?;
+    work.context.warn(&desired.warnings);
+    Order::apply(desired, selection).map(|order| Goal::Spec(Box::new(order)))
+}
+
+/// Many specs: all plans are shown in a line each before one question is asked for all of them.
+async fn many(
+    work: &Arc<Workshop>,
+    compiler: &Arc<Compiler>,
+    selection: &Selection,
+    specs: Vec<Parsed>,
+) -> Outcome {
+    let shown = match work.asking {
+        Asking::Approved => vec![None; specs.len()],
+        _ => agreed(work, compiler, selection, &specs).await?,
+    };
+    let ships = specs.into_iter().zip(shown).map(|(spec, shown)| {
+        let (work, compiler, selection) = (work.clone(), compiler.clone(), selection.clone());
+        Ship {
+            tenant: spec.spec.tenant_id(),
+            goal: Box::new(move || goal(&work, &compiler, &selection, &spec)),
+            manner: Manner::Fleet(shown),
+        }
+    });
+    Ok(fleet(work, ships.collect()).await)
+}
+
+/// The ids of the plans that a person has seen and said yes to.
+async fn agreed(
+    work: &Arc<Workshop>,
+    compiler: &Arc<Compiler>,
+    selection: &Selection,
+    specs: &[Parsed],
+) -> Result<Vec<Option<Digest>>, Failure> {
+    let runtime = Handle::current();
+    let (shared, compiler, selection) = (work.clone(), compiler.clone(), selection.clone());
+    let mut lines = Box::pin(in_order(
+        work.settings.jobs,
+        specs.to_vec(),
+        move |spec: Parsed| {
+            let goal = goal(&shared, &compiler, &selection, &spec)?;
+            runtime.block_on(preview(&shared, &goal))
+        },
+    ));
+    let mut ids = Vec::new();
+    while let Some(preview) = lines.next().await {
+        let (id, line) = preview?;
+        work.print(&line);
+        ids.push(Some(id));
+    }
+    if !ids.is_empty() {
+        let question = format!("Apply these plans to {} tenants?", ids.len());
+        confirm(&work.context.screen, work.asking, &question)?;
+    }
+    Ok(ids)
+}
+
+async fn preview(work: &Workshop, goal: &Goal) -> Result<(Digest, String), Failure> {
+    let tenant: &TenantId = goal.tenant();
+    let head = work.store.head(tenant).map_err(|error| of_state(&error))?;
+    let catalog = &work.installation.platform.catalog;
+    let order = goal.order(&work.store, head.as_ref(), catalog)?;
+    let planned = plan(&work.installation, head, &order, &work.settings.approvals).await?;
+    refuse(&planned, tenant)?;
+    let line = format!("{tenant}: {}\n", counts(&planned.plan).line());
+    Ok((planned.plan.id(), line))
+}
+
+/// One goal with everything told, or many with one line each, agreed to already.
 ///
 /// # Errors
 /// What keeps the run from starting.
-pub(crate) async fn run_goals(work: &Arc<Workshop>, goals: Vec<Goal>) -> Outcome {
-    match goals.as_slice() {
-        [] => Ok(Exit::Ok),
-        [goal] => one(work, goal).await,
-        _ => many(work, goals).await,
+pub(crate) async fn run_goals(work: &Arc<Workshop>, mut goals: Vec<Goal>) -> Outcome {
+    if goals.len() == 1
+        && let Some(goal) = goals.pop()
+    {
+        return alone(work, &goal).await;
     }
+    let ships = goals.into_iter().map(|goal| Ship {
+        tenant: goal.tenant().clone(),
+        goal: Box::new(move || Ok(goal)),
+        manner: Manner::Fleet(None),
+    });
+    Ok(fleet(work, ships.collect()).await)
 }
 
-async fn one(work: &Arc<Workshop>, goal: &Goal) -> Outcome {
-    let ended = crate::work::carry_out(work, goal, Manner::Alone).await?;
+async fn alone(work: &Workshop, goal: &Goal) -> Outcome {
+    let ended = carry_out(work, goal, Manner::Alone).await?;
     work.print(&ended.text());
     work.progress.tell("change_summary", ended.json());
     Ok(ended.exit)
-}
-
-/// All plans are shown in a line each before one question is asked for all of them.
-async fn many(work: &Arc<Workshop>, goals: Vec<Goal>) -> Outcome {
-    if work.asking == Asking::Approved {
-        let all = goals.into_iter().map(|goal| (goal, Manner::Fleet(None)));
-        return Ok(fleet(work, all.collect()).await);
-    }
-    let mut shown = Vec::new();
-    for goal in goals {
-        let Goal::Spec(order) = &goal else {
-            shown.push((goal, Manner::Fleet(None)));
-            continue;
-        };
-        let head = work.store.head(&order.tenant);
-        let head = head.map_err(|error| crate::installation::of_state(&error))?;
-        let planned = plan(&work.installation, head, order, &work.settings.approvals).await?;
-        crate::work::refuse(&planned, &order.tenant)?;
-        if planned.has_news() {
-            work.print(&format!(
-                "{}: {}\n",
-                order.tenant,
-                counts(&planned.plan).line()
-            ));
-        }
-        let manner = Manner::Fleet(Some(planned.plan.id()));
-        shown.push((goal, manner));
-    }
-    let question = format!("Apply these plans to {} tenants?", shown.len());
-    confirm(&work.context.screen, work.asking, &question)?;
-    Ok(fleet(work, shown).await)
 }
 
 /// Whether a command may go on without asking, as far as its own line says.

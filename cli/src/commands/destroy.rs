@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::installation::{Installation, of_state};
 use crate::tenants;
-use crate::work::{Goal, Manner, Settings, Workshop, fleet, pattern};
+use crate::work::{Goal, Settings, Workshop, pattern};
 
 /// Runs the command. MATIH_AUTO_APPROVE is not heard here.
 pub(crate) async fn run(context: &Context, args: &DestroyArgs) -> Outcome {
@@ -70,9 +70,5 @@ async fn many(work: &Arc<Workshop>, goals: Vec<Goal>) -> Outcome {
         let question = format!("Take {} tenants down ({})?", names.len(), names.join(", "));
         confirm(&work.context.screen, work.asking, &question)?;
     }
-    let goals = goals
-        .into_iter()
-        .map(|goal| (goal, Manner::Fleet(None)))
-        .collect();
-    Ok(fleet(work, goals).await)
+    run_goals(work, goals).await
 }

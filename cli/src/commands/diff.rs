@@ -47,10 +47,7 @@ fn specs(context: &Context, before: &Path, after: &Path, output: Output) -> Outc
     let platform = Arc::new(Platform::load(context)?);
     let compiler = Compiler::new(context, &platform)?;
     let compile = |path: &Path| -> Result<Desired, Failure> {
-        let source = find::spec(Some(path))?;
-        compiler
-            .compile(&source, &|_| None)
-            .map_err(|it| context.invalid(&it))
+        compiler.compile_alone(context, &find::spec(Some(path))?)
     };
     let (before, after) = (compile(before)?, compile(after)?);
     let base = as_applied(&before.graph)?;

@@ -18,9 +18,7 @@ pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
     let platform = Arc::new(Platform::load(context)?);
     let compiler = Compiler::new(context, &platform)?;
     let source = find::spec(args.spec.as_deref())?;
-    let desired = compiler
-        .compile(&source, &|_| None)
-        .map_err(|it| context.invalid(&it))?;
+    let desired = compiler.compile_alone(context, &source)?;
     let only = args.phase.and_then(|number| Phase::new(number).ok());
     let picture = Picture::new(&desired.graph, only);
     match args.output {

@@ -95,9 +95,7 @@ fn compiled(
     spec: &Path,
 ) -> Result<Desired, Failure> {
     let source = find::spec(Some(spec))?;
-    compiler
-        .compile(&source, &installation.secret_digest())
-        .map_err(|it| context.invalid(&it))
+    compiler.compile_with(context, &source, &installation.secret_digest())
 }
 
 /// The object as it is.

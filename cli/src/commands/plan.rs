@@ -3,218 +3,214 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use matih_model::{Digest, Snapshot, TenantId};
-use matih_specs::{Diagnostics, Source};
+use matih_specs::{Parsed, Source};
 use matih_state::{Store, TenantSummary};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use crate::args::{Output, PlanArgs, Summary};
-use crate::compiler::{Compiler, Desired};
+use crate::compiler::Compiler;
 use crate::context::Context;
+use crate::estimate::Timings;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::find;
 use crate::installation::{Installation, of_state};
+use crate::plan_file::{PlanFile, SavedPlan};
 use crate::platform::Platform;
 use crate::render;
 use crate::render::style::{STRONG, paint};
 use crate::work::planning::{Order, Planned, explain, plan};
-use crate::work::{approvals, save, unchanged};
+use crate::work::{approvals, in_order, saved_plan, unchanged};
+
+/// What the plans of all tenants of a command share.
+struct Planner {
+    context: Context,
+    args: PlanArgs,
+    installation: Installation,
+    compiler: Compiler,
+    store: Option<Store>,
+    timings: Timings,
+}
+
+/// The plan of one tenant, told; the plan itself is kept only if it is to be saved.
+struct Told {
+    news: bool,
+    text: String,
+    json: Value,
+    saved: Option<SavedPlan>,
+    spec: String,
+}
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Outcome {
-    let platform = Arc::new(Platform::load(context)?);
     let sources = find::specs(&args.specs)?;
-    let compiler = Compiler::new(context, &platform)?;
-    let installation = Installation::of(context, platform)?;
-    let store = installation.store()?;
-    let same = same(args, &installation, store.as_ref(), &compiler, &sources).await?;
-    let (same, changed): (Vec<_>, Vec<_>) = sources
-        .iter()
-        .partition(|source| same.contains_key(&compiler.inputs(source)));
-    let desired = compile_all(context, &installation, &compiler, &changed)?;
-    let mut planned = Vec::new();
-    for desired in desired {
-        let order = Order::apply(desired, &args.selection)?;
-        planned.push(one(args, &installation, store.as_ref(), order).await?);
+    let planner = Arc::new(Planner::new(context, args)?);
+    let same = planner.same(&sources).await?;
+    let specs = planner.compiler.check(context, &sources, &same)?;
+    let is_same = |source: &&Source| same.contains_key(&planner.compiler.inputs(source));
+    let same: Vec<&Source> = sources.iter().filter(is_same).collect();
+    let (shared, runtime) = (planner.clone(), Handle::current());
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut all = Box::pin(in_order(jobs, specs, move |parsed: Parsed| {
+        runtime.block_on(shared.one(&parsed))
+    }));
+    let mut told = Vec::new();
+    while let Some(one) = all.next().await {
+        let one = one?;
+        if !told.is_empty() && !planner.wants_json() {
+            context.screen.print("\n");
+        }
+        context.screen.print(&one.text);
+        told.push(Told {
+            text: String::new(),
+            ..one
+        });
     }
-    show(context, args, &installation, &same, &planned)?;
-    if let Some(path) = &args.out {
-        save(
-            &installation,
-            path,
-            &planned,
-            &args.approvals.allow_data_loss,
-        )?;
-        let path = path.display();
-        context
-            .screen
-            .say(&format!("\nSaved. To do exactly this: matih apply {path}"));
-    } else if planned.iter().any(|(_, planned)| planned.has_news()) {
-        let specs: Vec<_> = args
+    drop(all);
+    planner.end(&same, told)
+}
+
+impl Planner {
+    fn new(context: &Context, args: &PlanArgs) -> Result<Self, Failure> {
+        let platform = Arc::new(Platform::load(context)?);
+        let compiler = Compiler::new(context, &platform)?;
+        let installation = Installation::of(context, platform)?;
+        let store = installation.store()?;
+        let timings = match &store {
+            Some(store) => store.timings().map_err(|error| of_state(&error))?,
+            None => BTreeMap::new(),
+        };
+        Ok(Self {
+            context: context.clone(),
+            args: args.clone(),
+            installation,
+            compiler,
+            store,
+            timings,
+        })
+    }
+
+    fn wants_json(&self) -> bool {
+        self.context.output(self.args.output) == Output::Json
+    }
+
+    /// The specs whose tenants are known to be unchanged, so that nothing need be compiled.
+    async fn same(&self, sources: &[Source]) -> Result<BTreeMap<Digest, TenantSummary>, Failure> {
+        let usual = self.args.selection.is_usual() && self.args.out.is_none();
+        let Some(store) = self.store.as_ref().filter(|_| usual) else {
+            return Ok(BTreeMap::new());
+        };
+        let inputs: Vec<_> = sources.iter().map(|it| self.compiler.inputs(it)).collect();
+        unchanged(
+            &self.installation,
+            store,
+            &inputs,
+            self.args.selection.refresh,
+        )
+        .await
+    }
+
+    async fn one(&self, parsed: &Parsed) -> Result<Told, Failure> {
+        let desired = self
+            .compiler
+            .compile(parsed, &self.installation.secret_digest());
+        let desired = desired.map_err(|findings| self.context.invalid(&findings))?;
+        self.context.warn(&desired.warnings);
+        let order = Order::apply(desired, &self.args.selection)?;
+        let head = self.head(&order.tenant)?;
+        let approvals = approvals(&self.args.approvals)?;
+        let mut planned = plan(&self.installation, head, &order, &approvals).await?;
+        if let Err(missing) = self.installation.secrets.check(&planned.plan) {
+            self.context.screen.warn(&missing.message);
+        }
+        let places = self.installation.platform.file.apply.parallelism;
+        let places = usize::try_from(places).unwrap_or(1);
+        explain(&self.installation, &mut planned, &self.timings, places)?;
+        Ok(self.tell(&order, &planned))
+    }
+
+    fn head(&self, tenant: &TenantId) -> Result<Option<Arc<Snapshot>>, Failure> {
+        match &self.store {
+            Some(store) => store.head(tenant).map_err(|error| of_state(&error)),
+            None => Ok(None),
+        }
+    }
+
+    fn tell(&self, order: &Order, planned: &Planned) -> Told {
+        let catalog = &self.installation.platform.catalog;
+        let detail = self.args.detail || self.context.screen.is_verbose();
+        let view = planned.view(catalog, detail);
+        let (text, json) = match (self.wants_json(), self.args.summary) {
+            (true, _) => (String::new(), render::plan::json(&view)),
+            (false, Some(Summary::Md)) => (render::plan::markdown(&view), Value::Null),
+            (false, None) => (render::plan::text(&view), Value::Null),
+        };
+        let allowed = &self.args.approvals.allow_data_loss;
+        Told {
+            news: planned.has_news(),
+            text,
+            json,
+            saved: self
+                .args
+                .out
+                .as_ref()
+                .map(|_| saved_plan(order, planned, allowed)),
+            spec: order.spec.clone().unwrap_or_default(),
+        }
+    }
+
+    /// What is said of all plans together, and the command to type next.
+    fn end(&self, same: &[&Source], told: Vec<Told>) -> Outcome {
+        let screen = &self.context.screen;
+        let changed = told.iter().filter(|it| it.news).count();
+        let count = same.len() + told.len();
+        if self.wants_json() {
+            let plans: Vec<_> = told.iter().map(|it| &it.json).collect();
+            let same: Vec<_> = same.iter().map(|source| &*source.name).collect();
+            screen.print_json(&json!({ "v": 1, "plans": plans, "unchanged": same }), true);
+        } else if count > 1 {
+            let line = format!(
+                "{count} tenants: {changed} with changes, {} without.",
+                count - changed
+            );
+            screen.print(&format!("\n{}\n", paint(STRONG, line)));
+        } else if !same.is_empty() {
+            let words = paint(STRONG, "No changes.");
+            screen.print(&format!("{words} The tenant is as its spec says.\n"));
+        }
+        if let Some(path) = &self.args.out {
+            let plans = told.into_iter().filter_map(|it| it.saved).collect();
+            let file = PlanFile::new(crate::clock::now_ms(), plans);
+            file.write(path, self.installation.secrets.keys())?;
+            screen.say(&format!(
+                "\nSaved. To do exactly this: matih apply {}",
+                path.display()
+            ));
+        } else if changed > 0 {
+            screen.say(&format!("\nTo do it: {}", self.next(&told)));
+        }
+        Ok(match (changed, self.args.detailed_exitcode) {
+            (1.., true) => Exit::Changes,
+            _ => Exit::Ok,
+        })
+    }
+
+    /// The apply with the words of this plan.
+    fn next(&self, told: &[Told]) -> String {
+        let named: Vec<_> = self
+            .args
             .specs
             .iter()
             .map(|it| it.display().to_string())
             .collect();
-        let specs = if specs.is_empty() {
-            planned
-                .first()
-                .and_then(|it| it.0.spec.clone())
-                .unwrap_or_default()
-        } else {
-            specs.join(" ")
+        let specs = match (named.as_slice(), told) {
+            ([], [only]) => only.spec.clone(),
+            _ => named.join(" "),
         };
-        context
-            .screen
-            .say(&format!("\nTo do it: matih apply {specs}"));
+        let selection = self.args.selection.words();
+        format!("matih apply {specs}{selection}")
     }
-    let news = planned.iter().any(|(_, planned)| planned.has_news());
-    Ok(if news && args.detailed_exitcode {
-        Exit::Changes
-    } else {
-        Exit::Ok
-    })
-}
-
-/// The specs whose tenants are known to be unchanged, so that nothing need be compiled.
-async fn same(
-    args: &PlanArgs,
-    installation: &Installation,
-    store: Option<&Store>,
-    compiler: &Compiler,
-    sources: &[Source],
-) -> Result<BTreeMap<Digest, TenantSummary>, Failure> {
-    let selection = &args.selection;
-    let usual = selection.target.is_empty()
-        && selection.exclude.is_empty()
-        && selection.replace.is_empty()
-        && !selection.destroy
-        && !selection.refresh_only
-        && args.out.is_none();
-    let Some(store) = store.filter(|_| usual) else {
-        return Ok(BTreeMap::new());
-    };
-    let inputs: Vec<_> = sources
-        .iter()
-        .map(|source| compiler.inputs(source))
-        .collect();
-    unchanged(installation, store, &inputs, selection.refresh).await
-}
-
-/// Compiles specs; the findings of all of them are told at once.
-///
-/// # Errors
-/// One of them is wrong, or two are of one tenant.
-pub(crate) fn compile_all(
-    context: &Context,
-    installation: &Installation,
-    compiler: &Compiler,
-    sources: &[&Source],
-) -> Result<Vec<Desired>, Failure> {
-    let mut findings = Diagnostics::default();
-    let mut all: Vec<Desired> = Vec::new();
-    for source in sources {
-        match compiler.compile(source, &installation.secret_digest()) {
-            Ok(desired) => all.push(desired),
-            Err(found) => findings.extend(found),
-        }
-    }
-    if findings.has_errors() {
-        return Err(context.invalid(&findings));
-    }
-    let mut seen: BTreeMap<TenantId, String> = BTreeMap::new();
-    for desired in &all {
-        context.warn(&desired.warnings);
-        if let Some(first) = seen.insert(desired.tenant().clone(), desired.spec.clone()) {
-            let message = format!(
-                "{first} and {} are both of tenant {}.",
-                desired.spec,
-                desired.tenant()
-            );
-            return Err(Failure::new(Exit::Invalid, message));
-        }
-    }
-    Ok(all)
-}
-
-async fn one(
-    args: &PlanArgs,
-    installation: &Installation,
-    store: Option<&Store>,
-    order: Order,
-) -> Result<(Order, Planned), Failure> {
-    let head = head(store, &order.tenant)?;
-    let approvals = approvals(&args.approvals)?;
-    let mut planned = plan(installation, head, &order, &approvals).await?;
-    let timings = match store {
-        Some(store) => store.timings().map_err(|error| of_state(&error))?,
-        None => BTreeMap::new(),
-    };
-    let parallelism = usize::try_from(installation.platform.file.apply.parallelism).unwrap_or(1);
-    explain(installation, &mut planned, &timings, parallelism)?;
-    Ok((order, planned))
-}
-
-fn head(store: Option<&Store>, tenant: &TenantId) -> Result<Option<Arc<Snapshot>>, Failure> {
-    match store {
-        Some(store) => store.head(tenant).map_err(|error| of_state(&error)),
-        None => Ok(None),
-    }
-}
-
-fn show(
-    context: &Context,
-    args: &PlanArgs,
-    installation: &Installation,
-    same: &[&Source],
-    planned: &[(Order, Planned)],
-) -> Result<(), Failure> {
-    let catalog = &installation.platform.catalog;
-    let detail = args.detail || context.screen.is_verbose();
-    let views = planned
-        .iter()
-        .map(|(_, planned)| planned.view(catalog, detail));
-    if context.output(args.output) == Output::Json {
-        let plans: Vec<Value> = views.map(|view| render::plan::json(&view)).collect();
-        let same: Vec<_> = same.iter().map(|source| &*source.name).collect();
-        context
-            .screen
-            .print_json(&json!({ "v": 1, "plans": plans, "unchanged": same }), true);
-        return Ok(());
-    }
-    let fleet = same.len() + planned.len() > 1;
-    for (index, view) in views.enumerate() {
-        let text = match args.summary {
-            Some(Summary::Md) => render::plan::markdown(&view),
-            None => render::plan::text(&view),
-        };
-        context.screen.print(if index > 0 { "\n" } else { "" });
-        context.screen.print(&text);
-    }
-    if !fleet {
-        if let [_] = same {
-            context.screen.print(&format!(
-                "{} The tenant is as its spec says.\n",
-                paint(STRONG, "No changes.")
-            ));
-        }
-    } else {
-        fleet_line(context, same.len(), planned);
-    }
-    Ok(())
-}
-
-fn fleet_line(context: &Context, same: usize, planned: &[(Order, Planned)]) {
-    let changed = planned
-        .iter()
-        .filter(|(_, planned)| planned.has_news())
-        .count();
-    let all = same + planned.len();
-    let line = format!(
-        "{all} tenants: {changed} with changes, {} without.",
-        all - changed
-    );
-    context
-        .screen
-        .print(&format!("\n{}\n", paint(STRONG, line)));
 }

@@ -16,9 +16,7 @@ pub(crate) fn run(context: &Context, args: &StepsArgs) -> Outcome {
     let platform = Arc::new(Platform::load(context)?);
     let compiler = Compiler::new(context, &platform)?;
     let source = find::spec(args.spec.as_deref())?;
-    let desired = compiler
-        .compile(&source, &|_| None)
-        .map_err(|it| context.invalid(&it))?;
+    let desired = compiler.compile_alone(context, &source)?;
     let steps = desired.steps;
     match context.output(args.output) {
         Output::Text => context

@@ -1,8 +1,12 @@
-//! `matih validate`: every finding of every spec, nothing touched, nothing asked of the world.
+//! `matih validate`: every finding of every spec, also those between resources and between specs.
+//! Nothing is touched, nobody is asked, secrets need not be there.
+
+use std::sync::Arc;
 
 use matih_specs::{Diagnostics, Severity};
 
 use crate::args::{Report, ValidateArgs};
+use crate::compiler::Compiler;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Outcome;
@@ -11,11 +15,18 @@ use crate::platform::Platform;
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
-    let platform = Platform::load(context)?;
     let sources = find::specs(&args.specs)?;
-    let mut findings = Diagnostics::default();
-    for source in &sources {
-        findings.extend(platform.findings(source));
+    let platform = Arc::new(Platform::load(context)?);
+    let compiler = Compiler::new(context, &platform)?;
+    let (specs, mut findings) = compiler.parse(&sources);
+    for spec in &specs {
+        findings.extend(match compiler.compile(spec, &|_| None) {
+            Ok(desired) => desired.warnings,
+            Err(mut found) => {
+                found.extend(spec.warnings.clone());
+                found
+            }
+        });
     }
     let report = if context.global.json {
         Report::Json
@@ -23,26 +34,26 @@ pub(crate) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
         args.output
     };
     match report {
-        Report::Text => {
-            if !findings.is_empty() {
-                context
-                    .screen
-                    .print(&format!("{}\n\n", findings.to_text(true)));
-            }
-            let specs = match sources.len() {
-                1 => "1 spec".to_owned(),
-                many => format!("{many} specs"),
-            };
-            let dot = if findings.is_empty() {
-                "valid".to_owned()
-            } else {
-                findings.summary()
-            };
-            context.screen.print(&format!("{specs}: {dot}.\n"));
-        }
+        Report::Text => context.screen.print(&text(&findings, sources.len())),
         Report::Json => context.screen.print_json(&findings.to_json(), true),
         Report::Sarif => context.screen.print_json(&findings.to_sarif(), true),
     }
     let failed = findings.has_errors() || args.strict && findings.count(Severity::Warning) > 0;
     Ok(if failed { Exit::Invalid } else { Exit::Ok })
+}
+
+fn text(findings: &Diagnostics, specs: usize) -> String {
+    let specs = match specs {
+        1 => "1 spec".to_owned(),
+        many => format!("{many} specs"),
+    };
+    if findings.is_empty() {
+        format!("{specs}: valid.\n")
+    } else {
+        format!(
+            "{}\n\n{specs}: {}.\n",
+            findings.to_text(true),
+            findings.summary()
+        )
+    }
 }

@@ -280,7 +280,12 @@ fn findings(verdict: &Verdict) -> String {
         }
         many => {
             let hint = "pass `--allow-data-loss ADDRESS` for each, or `--allow-data-loss all`";
-            let _ = writeln!(text, "  The data of {} resources is lost.\n    {}", many.len(), paint(FAINT, hint));
+            let _ = writeln!(
+                text,
+                "  The data of {} resources is lost.\n    {}",
+                many.len(),
+                paint(FAINT, hint)
+            );
         }
     }
     text

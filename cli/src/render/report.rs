@@ -229,9 +229,13 @@ fn taken_back(back: &Report, to: Option<u64>) -> String {
     match back.ending() {
         Ending::Complete => format!("It was taken back: the tenant is at {end} again.\n"),
         _ => {
-            let failed = back
-                .failures()
-                .map(|(action, failure)| format!("  {}: {}\n", action.address, cause(&action.address, &failure.message)));
+            let failed = back.failures().map(|(action, failure)| {
+                format!(
+                    "  {}: {}\n",
+                    action.address,
+                    cause(&action.address, &failure.message)
+                )
+            });
             format!(
                 "Taking it back to {end} did not succeed:\n{}",
                 failed.collect::<String>()
@@ -247,7 +251,8 @@ fn named(snapshot: &Snapshot) -> (u64, String) {
 /// Why something failed, without its address if the provider says it again.
 pub(crate) fn cause<'a>(address: &Address, message: &'a str) -> &'a str {
     let said = message.strip_prefix(&*address.to_string());
-    said.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message)
+    said.and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(message)
 }
 
 /// `12 added, 3 changed, 1 destroyed in 1.4s`.

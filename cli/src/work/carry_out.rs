@@ -91,7 +91,10 @@ async fn under_lock(
             (planned, Some(order))
         }
     };
-    let whole = order.as_ref().is_none_or(Order::is_whole) && *planned.plan.verb() == Verb::Apply;
+    let whole = match (goal, &order) {
+        (Goal::Saved(saved), _) => saved.whole,
+        (_, order) => order.as_ref().is_some_and(Order::is_whole),
+    };
     if is_done(store, &planned.plan, whole) {
         return Ok(Ended::unchanged(
             goal.tenant(),

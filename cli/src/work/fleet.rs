@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use futures_util::Stream;
 use futures_util::stream::{self, StreamExt};
+use matih_model::TenantId;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
@@ -11,31 +13,60 @@ use crate::failure::Failure;
 use crate::work::Workshop;
 use crate::work::carry_out::{Goal, Manner, carry_out};
 
-/// Carries out each goal, in the order given as far as places are free.
-pub(crate) async fn fleet(work: &Arc<Workshop>, goals: Vec<(Goal, Manner)>) -> Exit {
-    let runs = goals.into_iter().map(|(goal, manner)| {
+/// Does `work` to each item on a thread of its own, at most `jobs` at once, and gives the results
+/// in the order of the items. An item is not begun before there is a place for it.
+pub(crate) fn in_order<T, R>(
+    jobs: usize,
+    items: Vec<T>,
+    work: impl Fn(T) -> R + Send + Sync + 'static,
+) -> impl Stream<Item = R>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+{
+    let work = Arc::new(work);
+    let begun = stream::iter(items).map(move |item| {
         let work = work.clone();
-        let name = goal.tenant().clone();
-        // Each tenant has a thread of its own: a run computes and writes to disk between its calls.
-        let runtime = Handle::current();
-        let run = spawn_blocking(move || runtime.block_on(carry_out(&work, &goal, manner)));
-        async move { (name, run.await) }
+        spawn_blocking(move || work(item))
     });
-    // A run starts when it is spawned: the stream is lazy, so no more than `jobs` are under way.
-    let mut ended = stream::iter(runs).buffered(work.settings.jobs);
+    // A thread that breaks down ends the process, so there is always a result.
+    begun
+        .buffered(jobs.max(1))
+        .filter_map(async |done| done.ok())
+}
+
+/// One tenant of a fleet: its goal is made on its own thread, since a compile takes time.
+pub(crate) struct Ship {
+    /// Whose.
+    pub(crate) tenant: TenantId,
+    /// Makes the goal.
+    pub(crate) goal: Box<dyn FnOnce() -> Result<Goal, Failure> + Send>,
+    /// How it is told.
+    pub(crate) manner: Manner,
+}
+
+/// Carries out each goal.
+pub(crate) async fn fleet(work: &Arc<Workshop>, ships: Vec<Ship>) -> Exit {
+    let (shared, runtime) = (work.clone(), Handle::current());
+    let mut ended = Box::pin(in_order(work.settings.jobs, ships, move |ship: Ship| {
+        let ended =
+            (ship.goal)().and_then(|goal| runtime.block_on(carry_out(&shared, &goal, ship.manner)));
+        (ship.tenant, ended)
+    }));
     let mut exit = Exit::Ok;
     while let Some((tenant, outcome)) = ended.next().await {
-        let outcome = outcome
-            .unwrap_or_else(|_| Err(Failure::error(format!("{tenant}: the run broke down."))));
         match outcome {
             Ok(end) => {
                 exit = exit.worst(end.exit);
                 work.print(&format!("{}\n", end.line()));
                 work.progress.tell("change_summary", end.json());
             }
-            Err(failure) => {
+            Err(mut failure) => {
                 exit = exit.worst(failure.exit);
-                work.context.screen.complain(&failure);
+                if !failure.message.contains(tenant.as_str()) {
+                    failure.message = format!("{tenant}: {}", failure.message);
+                }
+                work.context.complain(&failure);
             }
         }
     }

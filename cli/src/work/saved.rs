@@ -7,26 +7,20 @@ use matih_model::{Address, Observation, Plan, Reading, Snapshot, Version};
 use matih_planner::guard;
 use matih_state::LockedStore;
 
-use crate::clock::now_ms;
 use crate::compiler::Compiler;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::installation::Installation;
-use crate::plan_file::{PlanFile, SavedPlan};
+use crate::plan_file::SavedPlan;
 use crate::work::planning::{Order, Planned};
 use crate::work::{Workshop, look};
 
-/// Writes plans to a file.
-///
-/// # Errors
-/// The file cannot be written.
-pub(crate) fn save(
-    installation: &Installation,
-    path: &Path,
-    plans: &[(Order, Planned)],
+/// A plan as it is saved.
+pub(crate) fn saved_plan(
+    order: &Order,
+    planned: &Planned,
     allow_data_loss: &[String],
-) -> Result<(), Failure> {
-    let saved = plans.iter().map(|(order, planned)| SavedPlan {
+) -> SavedPlan {
+    SavedPlan {
         spec: order.spec.clone(),
         inputs: order.inputs,
         serial: planned.base.as_ref().map_or(0, |base| base.serial()),
@@ -34,9 +28,7 @@ pub(crate) fn save(
         whole: order.is_whole(),
         allow_data_loss: allow_data_loss.to_vec(),
         plan: planned.plan.clone(),
-    });
-    let file = PlanFile::new(now_ms(), saved.collect());
-    file.write(path, installation.secrets.keys())
+    }
 }
 
 /// Holds a saved plan against the tenant, its spec, its secrets and the world as they are now.

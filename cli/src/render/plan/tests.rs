@@ -108,8 +108,18 @@ fn a_first_plan_is_one_line_a_resource() {
         None,
         vec![
             resource("acme/check.input/spec", 0, 1, "{}"),
-            resource("acme/helm.release/ingress", 5, 40, r#"{"values":{"replicas":2}}"#),
-            resource("acme/dns.record/app", 5, 41, r#"{"ttl":300,"token":"hunter2"}"#),
+            resource(
+                "acme/helm.release/ingress",
+                5,
+                40,
+                r#"{"values":{"replicas":2}}"#,
+            ),
+            resource(
+                "acme/dns.record/app",
+                5,
+                41,
+                r#"{"ttl":300,"token":"hunter2"}"#,
+            ),
         ],
         false,
     );
@@ -134,7 +144,12 @@ Plan: 2 to add, 0 to change, 0 to replace, 0 to destroy. 2 phases, 3 of 56 steps
 
 #[test]
 fn details_show_attributes_but_nothing_sensitive() {
-    let list = vec![resource("acme/dns.record/app", 5, 41, r#"{"ttl":300,"token":"hunter2"}"#)];
+    let list = vec![resource(
+        "acme/dns.record/app",
+        5,
+        41,
+        r#"{"ttl":300,"token":"hunter2"}"#,
+    )];
     let text = shown(None, list, true);
     assert!(!text.contains("hunter2"), "{text}");
     assert!(
@@ -148,12 +163,22 @@ fn changes_replacements_and_deletes_say_why_and_what_it_costs() {
     let text = shown(
         Some(vec![
             resource("acme/dns.record/app", 5, 41, r#"{"ttl":60,"zone":"a"}"#),
-            resource("acme/helm.release/ingress", 5, 40, r#"{"values":{"a":1,"replicas":2}}"#),
+            resource(
+                "acme/helm.release/ingress",
+                5,
+                40,
+                r#"{"values":{"a":1,"replicas":2}}"#,
+            ),
             resource("acme/postgres.database/ai", 4, 21, r#"{"name":"ai"}"#),
         ]),
         vec![
             resource("acme/dns.record/app", 5, 41, r#"{"ttl":60,"zone":"b"}"#),
-            resource("acme/helm.release/ingress", 5, 40, r#"{"values":{"a":1,"replicas":3}}"#),
+            resource(
+                "acme/helm.release/ingress",
+                5,
+                40,
+                r#"{"values":{"a":1,"replicas":3}}"#,
+            ),
         ],
         false,
     );
