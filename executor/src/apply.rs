@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use matih_model::{Op, Origin, Plan, Snapshot, Verb};
-use matih_state::{CommitRequest, Finish, LockedStore, RunOutcome, RunStart};
+use matih_state::{CommitRequest, Finish, LockedStore, RunOutcome, RunStart, TenantStatus};
 use tokio::time::Instant;
 
 use crate::boundary::{ActionPoint, Onlooker, RunPoint};
@@ -106,19 +106,16 @@ fn verify(store: &LockedStore, plan: &Plan, world: &World<'_>) -> Result<(), Exe
             head,
         });
     }
-    let served = |address: &&matih_model::Address| world.registry.provider(&address.kind).is_none();
-    match plan
-        .actions()
-        .iter()
-        .map(|action| action.address())
-        .find(served)
-    {
-        None => Ok(()),
-        Some(address) => Err(ExecutorError::NoProvider {
-            address: address.clone(),
-            kind: address.kind.clone(),
-        }),
+    let addresses = plan.actions().iter().map(|action| action.address());
+    for address in addresses {
+        if world.registry.provider(&address.kind).is_none() {
+            return Err(ExecutorError::NoProvider {
+                address: address.clone(),
+                kind: address.kind.clone(),
+            });
+        }
     }
+    Ok(())
 }
 
 impl Run<'_> {
@@ -176,12 +173,14 @@ impl Run<'_> {
         renew_if_due(self.store, &self.world.clock, self.watch)?;
         self.watch.cross_run(RunPoint::BeforeSnapshot)?;
         let ending = report.ending();
+        // A tenant that is being brought up is not up with a part of its plan.
+        let is_up = self.options.whole || self.store.summary().status != TenantStatus::Provisioning;
         let outcome = match (ending, report.failures().next()) {
-            (Ending::Complete, _) => RunOutcome::Succeeded,
+            (Ending::Complete, _) if is_up => RunOutcome::Succeeded,
+            (Ending::Complete | Ending::Drained, _) | (_, None) => RunOutcome::Stopped,
             (_, Some((action, failure))) => RunOutcome::Failed {
                 error: format!("{}: {}", action.address, failure.message),
             },
-            (_, None) => RunOutcome::Stopped,
         };
         // Only a whole apply without a flaw lets the head stand for what was asked for.
         let whole = self.options.whole && *self.plan.verb() == Verb::Apply;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use matih_model::{ActionIndex, Address, Op, Origin, ProviderError, RunId, Snapshot, Verb};
+use matih_model::{
+    ActionIndex, Address, Op, Origin, Plan, ProviderError, RunId, Snapshot, Tenancy, Verb,
+};
 use matih_state::{CommitRequest, Finish, LockedStore, Pending, RunOutcome};
 
 use crate::boundary::{ActionPoint, Onlooker, RunPoint};
@@ -206,7 +208,7 @@ fn close(
     let verb = summary.map_or(Verb::Recover, |summary| summary.verb.clone());
     let plan = store.plan();
     let planned = plan.map_or(0, |plan| plan.actions().len());
-    let tenancy = plan.map(matih_model::Plan::tenancy);
+    let tenancy = plan.map(Plan::tenancy);
     let tenancy = tenancy.or_else(|| store.head().map(|head| head.tenancy()));
     let all = journal.iter().all(|entry| entry.state.is_success());
     recovery.complete = all && journal.len() == planned;
@@ -220,7 +222,7 @@ fn close(
                 Verb::Recover
             },
         },
-        tenancy: tenancy.unwrap_or(matih_model::Tenancy::Shared),
+        tenancy: tenancy.unwrap_or(Tenancy::Shared),
         inputs: None,
         outcome: if recovery.complete {
             RunOutcome::Succeeded

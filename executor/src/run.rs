@@ -226,12 +226,7 @@ impl<'a> Run<'a> {
                 now_ms,
             })
             .collect();
-        if !finishes.is_empty() {
-            self.store.finish(finishes)?;
-        }
-        if !begins.is_empty() {
-            self.store.begin(&begins)?;
-        }
+        self.store.step(finishes, &begins)?;
         Ok(())
     }
 

@@ -75,17 +75,18 @@ impl<'a> Run<'a> {
         told
     }
 
-    /// Starts nothing more where the time is up or the onlooker wants it. Who drains does not
-    /// wait for another try either.
+    /// Starts nothing more where the onlooker wants it or the time is up: then nobody waits for
+    /// another try either.
     pub(super) fn stop_if_due(&mut self, closed: &mut Vec<(Job<'a>, Closed)>) {
-        if self.watch.is_draining() {
-            self.stop(Stop::Drained);
-            for Wait { job, error, .. } in std::mem::take(&mut self.waits).into_values() {
-                let over = give_up(&job, error, self.is_best_effort(job.action));
-                closed.push((job, over));
-            }
-        } else if self.remaining().is_zero() {
-            self.stop(Stop::OutOfTime);
+        let why = match (self.watch.is_draining(), self.remaining().is_zero()) {
+            (true, _) => Stop::Drained,
+            (_, true) => Stop::OutOfTime,
+            _ => return,
+        };
+        self.stop(why);
+        for Wait { job, error, .. } in std::mem::take(&mut self.waits).into_values() {
+            let over = give_up(&job, error, self.is_best_effort(job.action));
+            closed.push((job, over));
         }
     }
 
@@ -95,7 +96,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn limits(&self, job: &Job<'_>) -> Limits {
-        // Who drains does not begin to wait.
+        // Who drains does not begin to wait for another try.
         let drained = self.watch.is_draining().then_some(0);
         Limits {
             max_retries: drained.or(self.options.max_retries),

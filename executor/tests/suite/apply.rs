@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use matih_executor::{Ending, Fate};
+use matih_executor::{ApplyOptions, Ending, Fate};
 use matih_model::ResourceGraph;
 use matih_providers::simulated::{Latency, SimulatedOptions};
 use matih_state::TenantStatus;
@@ -153,4 +153,21 @@ async fn the_lease_is_renewed_while_a_slow_call_runs() {
         renewals >= 6,
         "{renewals} renewals of a third of 30 s in 62 s"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_whole_apply_stands_for_its_inputs_and_brings_a_tenant_up() {
+    let bench = Bench::new();
+    let inputs = || bench.store.tenant(&acme()).unwrap().unwrap().inputs;
+    let part = |options: &mut ApplyOptions| options.whole = false;
+    bench.apply_with(&first(), &(), part).await.unwrap();
+    assert_eq!(
+        (bench.status(), inputs()),
+        (TenantStatus::Provisioning, None)
+    );
+    bench.apply(&first(), &()).await.unwrap();
+    assert_eq!(bench.status(), TenantStatus::Active);
+    assert!(inputs().is_some());
+    bench.apply_with(&second(), &(), part).await.unwrap();
+    assert_eq!((bench.status(), inputs()), (TenantStatus::Active, None));
 }
