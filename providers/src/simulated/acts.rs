@@ -12,8 +12,9 @@ use matih_model::{
 };
 
 use super::server::{Scope, Server};
+use super::session::{Object, Session, token};
 use super::tree;
-use super::world::{Done, Object, Session, WorldError, token};
+use super::world::{Done, WorldError};
 
 /// What is outside of a transaction but decides in it.
 pub(super) struct Request<'a> {
@@ -148,7 +149,9 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
         .filter(|schema| schema.immutable);
     for path in fixed.map(|schema| &schema.path) {
         let before = path.find(&there.asked);
-        if before.is_some() && before != path.find(request.wanted) {
+        // What half a create left out may still come, but not if it is part of the name.
+        let is_fixed = before.is_some() || request.server.is_named_by(path);
+        if is_fixed && before != path.find(request.wanted) {
             refuse!(
                 Invalid,
                 "{}: `{path}` of a {} cannot be changed in place",
@@ -160,7 +163,6 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
     // What others set beside ours stays; what was ours before and is no longer wanted goes.
     let beside = tree::absent(&tree::absent(&there.overlay, &there.asked), request.wanted);
     there.asked = request.wanted.clone();
-    there.place = place(&there.kind, &there.asked);
     there.owner = Some(call.owner.clone());
     request.secrets.clone_into(&mut there.secrets);
     there.revision += 1;

@@ -5,7 +5,8 @@ use matih_model::{
 };
 use rusqlite::params;
 
-use super::world::{Done, Object, Session};
+use super::session::{Object, Session};
+use super::world::Done;
 
 /// Looks. The outer error: the world cannot be used; the inner one: no such check.
 pub(super) fn check(
@@ -215,7 +216,7 @@ impl Tenant {
     /// All names that are asked for resolve, the host to the address of the ingress.
     fn resolution(&self, asked: &Attributes, failures: &mut Vec<String>) {
         for wanted in texts(asked.get("dns_records")) {
-            if !self.names.iter().any(|(name, _)| name == wanted) {
+            if !self.names.iter().any(|(name, _)| answers(name, wanted)) {
                 failures.push(format!("`{wanted}` does not resolve"));
             }
         }
@@ -265,4 +266,13 @@ fn is_ready(object: &Attributes) -> bool {
         .any(|condition| {
             condition.text("type") == Some("Ready") && condition.text("status") == Some("True")
         })
+}
+
+/// Whether a record of this name answers for a host: `*` stands for one label, as in the DNS.
+fn answers(name: &str, host: &str) -> bool {
+    name == host
+        || matches!(
+            (name.strip_prefix("*."), host.split_once('.')),
+            (Some(zone), Some((_, rest))) if zone == rest
+        )
 }

@@ -13,12 +13,15 @@
 //! another process writes.
 
 mod acts;
+mod chance;
 mod checks;
 mod faults;
 mod pace;
 mod provider;
+mod reading;
 mod sandbox;
 mod server;
+mod session;
 mod tree;
 mod trouble;
 mod wire;
@@ -27,7 +30,8 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use faults::{CallOp, Fault, FaultError, FaultPlan, FaultRule, Rates, When};
+pub use chance::{FaultPlan, Rates};
+pub use faults::{CallOp, Fault, FaultError, FaultRule, When};
 pub use pace::{Latency, RateLimit};
 pub use provider::{Simulated, SimulatedOptions};
 pub use sandbox::{FaultCount, FaultState, Sandbox, SandboxObject, SandboxOwner};

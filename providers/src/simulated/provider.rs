@@ -12,17 +12,18 @@ use matih_model::{
     Applied, Call, Catalog, CheckReport, ErrorKind, Found, Kind, KindSchema, Point, Provider,
     ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
 };
-use rusqlite::params;
 
 use super::acts::{self, Request};
+use super::chance::FaultPlan;
 use super::checks;
-use super::faults::{CallOp, Fault, FaultPlan, Target};
+use super::faults::{CallOp, Fault, Target};
 use super::pace::{Latency, Pace, RateLimit};
 use super::sandbox::Sandbox;
 use super::server::servers;
-use super::trouble::{self, Trouble, struck};
+use super::session::{Object, Session};
+use super::trouble::{Trouble, struck};
 use super::wire::{complete, half, revealed};
-use super::world::{Done, Object, Session, World, WorldError, of_tenant};
+use super::world::{Done, World, WorldError};
 use crate::kinds;
 
 /// How the world behaves. The default is instant, obliging and seeded with 0.
@@ -42,11 +43,11 @@ pub struct SimulatedOptions {
 
 /// The simulated cloud as a provider of every kind.
 pub struct Simulated {
-    catalog: Catalog,
-    world: Arc<World>,
+    pub(super) catalog: Catalog,
+    pub(super) world: Arc<World>,
     pace: Pace,
     lag: u32,
-    trouble: Trouble,
+    pub(super) trouble: Trouble,
 }
 
 /// The time that looking takes, in seconds of reality.
@@ -154,7 +155,6 @@ impl Simulated {
             };
             match &fault {
                 Some(Fault::Fail { .. } | Fault::Throttle { .. } | Fault::Hang) => {}
-                Some(Fault::Partial) if op == CallOp::Delete => {}
                 None if arrived => return act(session, &request),
                 None | Some(Fault::LoseReply | Fault::Partial) => {
                     // A refusal was on its way too: it is lost with the reply.
@@ -190,73 +190,6 @@ impl Simulated {
         }
         Err(struck(Some(&fault), target.subject))
     }
-
-    /// What a script does to the reading of each object; empty: nothing to any.
-    fn scripted(&self, requests: &[ReadRequest<'_>]) -> Done<Vec<Option<Fault>>> {
-        if self.world.view(|session| self.trouble.sleeps(session))? {
-            return Ok(Vec::new());
-        }
-        self.world.write(|session| {
-            let strike = |request: &ReadRequest<'_>| {
-                let subject = request.address.to_string();
-                let kind = Some(&request.address.kind);
-                let op = CallOp::Read;
-                trouble::scripted(
-                    session,
-                    &Target {
-                        op,
-                        kind,
-                        subject: &subject,
-                    },
-                )
-            };
-            requests.iter().map(strike).collect()
-        })
-    }
-
-    fn answer(
-        &self,
-        session: &Session<'_>,
-        request: &ReadRequest<'_>,
-        clock: i64,
-    ) -> Done<Reading> {
-        let kind = &request.address.kind;
-        if self.catalog.is_check(kind) || self.catalog.get(kind).is_none() {
-            return Ok(Reading::Unknown(format!(
-                "the simulated cloud keeps no `{kind}`"
-            )));
-        }
-        let found = match request.remote_id {
-            Some(remote_id) => {
-                // The index alone answers this, without the row.
-                let values = params![kind.as_str(), remote_id.as_str()];
-                let sql = "SELECT token FROM object WHERE kind = ?1 AND remote_id = ?2";
-                let recorded = request.version.map(|version| &*version.0);
-                let same = session.first(sql, values, |row| {
-                    Ok(row.get_ref(0)?.as_str().ok() == recorded)
-                })?;
-                match same {
-                    None => return Ok(Reading::Missing),
-                    Some(true) => return Ok(Reading::Unchanged),
-                    Some(false) => session.at(kind, remote_id.as_str())?,
-                }
-            }
-            None => {
-                let address = request.address.to_string();
-                let values = params![request.address.tenant.as_str(), address, clock];
-                let condition = "tenant = ?1 AND address = ?2 AND visible_at <= ?3";
-                let mut found = session.objects(condition, values)?;
-                if found.len() > 1 {
-                    let text = format!("{address} is there for {} installations", found.len());
-                    return Ok(Reading::Unknown(text));
-                }
-                found.pop()
-            }
-        };
-        Ok(found.map_or(Reading::Missing, |object| {
-            Reading::Present(Box::new(object.observed()))
-        }))
-    }
 }
 
 impl Provider for Simulated {
@@ -277,26 +210,7 @@ impl Provider for Simulated {
                 subject: "",
             };
             self.look(&target, Duration::from_secs(60)).await?;
-            let faults = self.scripted(requests)?;
-            let readings = self.world.view(|session| {
-                let clock = session.fact("clock")?;
-                let answer = |(index, request): (usize, &ReadRequest<'_>)| match faults
-                    .get(index)
-                    .and_then(Option::as_ref)
-                {
-                    None => self.answer(session, request, clock),
-                    fault => {
-                        let error = struck(fault, &request.address.to_string());
-                        Ok(Reading::Unknown(error.message))
-                    }
-                };
-                requests
-                    .iter()
-                    .enumerate()
-                    .map(answer)
-                    .collect::<Done<Vec<_>>>()
-            })?;
-            Ok(readings)
+            Ok(self.readings(requests)?)
         })
     }
 
@@ -318,7 +232,7 @@ impl Provider for Simulated {
             };
             let objects = self
                 .world
-                .view(|session| of_tenant(session, installation, tenant, session.fact("clock")?))?;
+                .view(|session| session.listed(installation, tenant, session.fact("clock")?))?;
             Ok(objects.into_iter().filter_map(found).collect())
         })
     }

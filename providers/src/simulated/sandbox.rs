@@ -16,8 +16,9 @@ use serde::Serialize;
 use super::acts;
 use super::faults::FaultRule;
 use super::server::servers;
+use super::session::{Object, Session, token};
 use super::tree;
-use super::world::{Done, Object, Session, World, WorldError, token};
+use super::world::{Done, World, WorldError};
 
 /// An owner mark, with its tenant said on its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

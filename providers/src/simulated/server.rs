@@ -105,6 +105,12 @@ impl Server {
         }
     }
 
+    /// Whether the value at `path` is part of the object's name.
+    pub(super) fn is_named_by(&self, path: &AttributePath) -> bool {
+        let path = path.to_string();
+        self.named_by.contains(&path)
+    }
+
     /// The remote id that a new object gets.
     pub(super) fn id(&self, scope: &Scope<'_>) -> String {
         let special = self.holding(scope).find_map(|variant| variant.id.as_ref());

@@ -5,8 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use matih_model::{ErrorKind, Kind, ProviderError};
 use rusqlite::params;
 
-use super::faults::{Fault, FaultPlan, FaultRule, Target};
-use super::world::{Done, Session, WorldError};
+use super::chance::FaultPlan;
+use super::faults::{Fault, FaultRule, Target};
+use super::session::Session;
+use super::world::{Done, WorldError};
 
 /// The chances of one process; scripts are in the world.
 pub(super) struct Trouble {
