@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use matih_model::{
-    Address, AttributeChange, Change, ChangeKind, ChangeSet, Edit, Note, OutputRef, Reading,
-    Reason, Recorded, Resource, ResourceGraph,
+    Address, AttributeChange, Change, ChangeKind, ChangeSet, Edit, Note, Reading, Reason, Recorded,
+    Resource, ResourceGraph,
 };
 
-use crate::attributes::{Comparison, compare};
 use crate::error::PlannerError;
 use crate::input::PlanInput;
-use crate::merge::merged;
+use crate::judge::{Judge, Judgement};
 use crate::moves::{self, Records};
 use crate::order::Links;
 use crate::refresh::{refresh_only, taken_over};
@@ -86,13 +85,6 @@ pub(crate) fn difference(
     Ok(finder.found)
 }
 
-/// What becomes of a resource that is there and stays; with what is really wanted of it.
-enum Judgement {
-    Keep(Arc<Resource>),
-    Update(Arc<Resource>, Reason, Vec<AttributeChange>),
-    Replace(Reason, Vec<AttributeChange>),
-}
-
 struct Finder<'a> {
     input: &'a PlanInput<'a>,
     records: &'a Records<'a>,
@@ -141,10 +133,12 @@ impl<'a> Finder<'a> {
         recorded: &'a Arc<Recorded>,
     ) -> Result<(), PlannerError> {
         let address = &resource.address;
-        if self.is_as_recorded(resource, recorded) {
-            return Ok(());
-        }
-        match self.judge(resource, recorded)? {
+        let judge = Judge {
+            input: self.input,
+            outlook: &self.outlook,
+        };
+        match judge.judge(resource, recorded)? {
+            Judgement::Same => {}
             Judgement::Replace(reason, attributes) => {
                 self.check_references(resource)?;
                 self.outlook.settle(address, Fate::Fresh);
@@ -168,10 +162,8 @@ impl<'a> Finder<'a> {
                     attributes,
                 );
             }
-            Judgement::Keep(wanted) => {
-                if !self.same(&wanted, &recorded.resource) {
-                    self.found.rewritten.push(wanted);
-                }
+            Judgement::Keep(rewritten) => {
+                self.found.rewritten.extend(rewritten);
                 let schema = self.input.catalog.get(&address.kind);
                 if let (Some(schema), Some(observed)) = (schema, self.outlook.observed(address)) {
                     self.found
@@ -181,92 +173,6 @@ impl<'a> Finder<'a> {
             }
         }
         Ok(())
-    }
-
-    /// The quick answer for most resources of most plans: nobody has changed anything, neither in
-    /// the spec nor in what it refers to, and there is no reading that would tell otherwise.
-    fn is_as_recorded(&self, resource: &Resource, recorded: &Recorded) -> bool {
-        let address = &resource.address;
-        let stands = |reference: &&OutputRef| {
-            let value = self.outlook.resolve(reference, Some(recorded));
-            !value.has_unknown() && recorded.resolved.get(reference) == Some(value)
-        };
-        !recorded.unsettled
-            && *resource == recorded.resource
-            && self.outlook.observed(address).is_none()
-            && !self.input.options.replace.contains(address)
-            && resource.attributes.refs().iter().all(stands)
-    }
-
-    fn judge(
-        &self,
-        resource: &Arc<Resource>,
-        recorded: &Recorded,
-    ) -> Result<Judgement, PlannerError> {
-        let address = &resource.address;
-        let schema = self.input.catalog.get(&address.kind);
-        let mut comparison = Comparison {
-            schema: schema.ok_or_else(|| PlannerError::UnknownKind(address.clone()))?,
-            desired: &resource.attributes,
-            resolve: &|reference| self.outlook.resolve(reference, Some(recorded)),
-            recorded,
-            observed: self.outlook.observed(address).map(|it| &it.attributes),
-            ignore: &resource.lifecycle.ignore_changes,
-        };
-        let attributes = compare(&comparison);
-        let forcing = attributes.iter().filter(|change| change.forces_replacement);
-        let forcing: Vec<_> = forcing.map(|change| change.path.clone()).collect();
-        Ok(if self.input.options.replace.contains(address) {
-            Judgement::Replace(Reason::Requested, attributes)
-        } else if !forcing.is_empty() {
-            Judgement::Replace(Reason::ImmutableChanged(forcing), attributes)
-        } else if recorded.unsettled || !attributes.is_empty() {
-            let wanted = merged(resource, &comparison);
-            let reason = self.why(resource, recorded);
-            Judgement::Update(wanted, reason, attributes)
-        } else {
-            comparison.observed = None;
-            Judgement::Keep(merged(resource, &comparison))
-        })
-    }
-
-    /// Whether a record would say the same. What it says of checks counts for nothing: snapshots
-    /// hold none, so a rollback could not desire it again.
-    fn same(&self, wanted: &Resource, recorded: &Resource) -> bool {
-        let depends_on = |resource: &'_ Resource| -> Vec<Address> {
-            let things = resource.depends_on.iter();
-            let things = things.filter(|it| !self.input.catalog.is_check(&it.kind));
-            things.cloned().collect()
-        };
-        let Resource {
-            address,
-            phase,
-            steps,
-            depends_on: _,
-            attributes,
-            lifecycle,
-            retry,
-        } = wanted;
-        wanted == recorded
-            || (*address == recorded.address
-                && *phase == recorded.phase
-                && *steps == recorded.steps
-                && depends_on(wanted) == depends_on(recorded)
-                && *attributes == recorded.attributes
-                && *lifecycle == recorded.lifecycle
-                && *retry == recorded.retry)
-    }
-
-    /// Why a resource is updated, for people.
-    fn why(&self, resource: &Resource, recorded: &Recorded) -> Reason {
-        if recorded.unsettled {
-            Reason::Unsettled
-        } else if resource.attributes != recorded.resource.attributes {
-            Reason::SpecChanged
-        } else {
-            let changed = self.outlook.changed(resource.attributes.refs(), recorded);
-            changed.map_or(Reason::Drifted, |it| Reason::DependencyChanged(it.clone()))
-        }
     }
 
     /// A resource that is recorded and no longer desired.

@@ -13,10 +13,10 @@
 //! It does not know how an action is carried out, nor whether a person agrees to it: [`guard`]
 //! says what needs agreement, and somebody else asks.
 //!
-//! [`plan`] ties the parts together, in the order in which they can be read: [`input`] (what is
+//! [`plan`] ties the parts together, in the order in which they can be read: `input` (what is
 //! asked), `moves` (what the record is called now), `scope` (what the plan may act on), [`diff`]
-//! (what differs, with `attributes` for one resource and `resolve` for references), `order` (what
-//! comes first), and beside them `guard`, `inverse`, `drift` and `after`.
+//! (what differs, with `judge` and `attributes` for one resource and `resolve` for references),
+//! `order` (what comes first), and beside them `guard`, `inverse`, `drift` and `after`.
 
 mod after;
 mod attributes;
@@ -24,8 +24,9 @@ mod diff;
 mod drift;
 mod error;
 mod guard;
-pub mod input;
+mod input;
 mod inverse;
+mod judge;
 mod merge;
 mod moves;
 mod order;
