@@ -1,12 +1,14 @@
 //! The tables `runs`, `plans` and `edits`.
 
-use matih_model::{Digest, Edit, Phase, Plan, Recorded, RunId, SnapshotId, TenantId, Verb};
+use matih_model::{
+    Digest, Edit, Phase, Plan, Recorded, RunId, SnapshotId, Tenancy, TenantId, Verb,
+};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, Sealed};
 use crate::error::StateError;
-use crate::status::RunOutcome;
+use crate::status::{OrchestratorState, RunOutcome};
 use crate::table::{self, change, counted, insert_sealed, signed};
 
 /// One run of a tenant.
@@ -24,6 +26,8 @@ pub struct RunSummary {
     pub host: String,
     /// The plan that it carries out; `None` for a change to the record alone.
     pub plan: Option<Digest>,
+    /// The tenancy that the plan applies.
+    pub tenancy: Option<Tenancy>,
     /// The head that it started from.
     pub base: Option<SnapshotId>,
     /// The head that it left; `None` while it is open, and where there is no snapshot.
@@ -58,6 +62,19 @@ impl RunSummary {
     /// How many actions have no known outcome.
     pub fn pending(&self) -> u64 {
         self.begun.saturating_sub(self.settled)
+    }
+
+    /// What the orchestrator is at, in the words of domain.md section 3.2. `is_held`: whether
+    /// somebody holds the tenant's lock; an open run that nobody holds waits for a person.
+    pub fn orchestrator(&self, is_held: bool) -> OrchestratorState {
+        match &self.outcome {
+            Some(outcome) if !self.open => OrchestratorState::ended(&self.verb, outcome),
+            _ if !is_held => OrchestratorState::Paused,
+            _ => {
+                let tenancy = self.tenancy.unwrap_or(Tenancy::Shared);
+                OrchestratorState::under_way(&self.verb, tenancy, self.phase)
+            }
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::fixture::*;
 use matih_model::{ErrorKind, RunId};
 use matih_state::{
-    AuditEvent, AuditFilter, JournalState, LockStatus, Outcome, RunOutcome, SnapshotKey,
-    StateError, Store, TenantStatus,
+    AuditEvent, AuditFilter, JournalState, LockStatus, OrchestratorState, Outcome, RunOutcome,
+    SnapshotKey, StateError, Store, TenantStatus,
 };
 
 #[test]
@@ -139,6 +139,12 @@ fn what_a_crash_left_is_pending_and_what_was_finished_is_kept() {
         panic!()
     };
     assert_eq!((&pending.action, pending.entry.attempt), (b, 1));
+    let left = locked.open_run_summary().unwrap();
+    assert_eq!(left.orchestrator(false), OrchestratorState::Paused);
+    assert_eq!(
+        left.orchestrator(true),
+        OrchestratorState::ConfiguringQuotas
+    );
     let run = RunId::new("run-3");
     let another = locked.open_run(&matih_state::RunStart {
         run: &run,
