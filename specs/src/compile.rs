@@ -24,7 +24,7 @@ use crate::parse::Parsed;
 use crate::platform::PlatformFile;
 use crate::rule::rules;
 use crate::steps::{self, StepRow};
-use crate::template::{Compiler, Filler, Library, Origin};
+use crate::template::{Compiler, Filler, Library, Memo, Origin};
 
 rules! {
     /// The rules of the graph that a spec and a blueprint come to.
@@ -118,6 +118,7 @@ fn graph(
         blueprint,
         context: &context,
         scope: &scope,
+        memo: Memo::default(),
         diagnostics,
     };
     let mut expansion = expander.expand();
@@ -128,8 +129,12 @@ fn graph(
     for draft in &expansion.drafts {
         catalog::check(draft, catalog, diagnostics);
     }
-    let linker = link::Linker::new(&tenant, &expansion.drafts, diagnostics);
-    let mut resources = linker.resources(catalog, diagnostics);
+    let drafts = expansion.drafts;
+    let linker = link::Linker::new(&tenant, blueprint, &drafts, diagnostics);
+    let resources = drafts
+        .into_iter()
+        .map(|draft| linker.resource(draft, catalog, diagnostics));
+    let mut resources: Vec<_> = resources.collect();
     directives::protect(parsed, origin, &mut resources, diagnostics);
     let directives = directives::read(parsed, origin, &resources, diagnostics);
     if diagnostics.has_errors() {
@@ -190,6 +195,7 @@ fn extras(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Draft> {
     let mut library = Library::default();
+    let mut memo = Memo::default();
     let terms = context.terms();
     let Ok(phase) = Phase::new(EXTRA_PHASE) else {
         return Vec::new();
@@ -215,6 +221,7 @@ fn extras(
             origin,
             scope,
             terms: &terms,
+            memo: &mut memo,
             diagnostics,
         };
         if let Ok(attributes) = filler.map(&template) {

@@ -17,7 +17,7 @@ use crate::language::{Scope, table, term};
 use crate::platform::PlatformFile;
 use crate::schema::TenantSpec;
 use crate::sizing::Sizing;
-use crate::template::{Failed, Filler};
+use crate::template::{Failed, Filler, Memo};
 use crate::words::Word;
 
 /// Every name that a template can use.
@@ -127,14 +127,15 @@ impl Context {
         diagnostics: &mut Diagnostics,
     ) -> Result<Term, Failed> {
         let terms = self.terms();
+        let mut memo = Memo::default();
         let mut names = Vec::new();
         for (name, (origin, template)) in &blueprint.names {
-            let library = &blueprint.library;
             let mut filler = Filler {
-                library,
+                library: &blueprint.library,
                 origin,
                 scope,
                 terms: &terms,
+                memo: &mut memo,
                 diagnostics,
             };
             names.push((name.as_str(), filler.raw(template)));

@@ -10,7 +10,7 @@ use crate::blueprint::{Blueprint, Row, Step};
 use crate::context::Context;
 use crate::diagnostic::Diagnostics;
 use crate::language::Scope;
-use crate::template::{Failed, Filler, Origin, Template};
+use crate::template::{Failed, Filler, Memo, Origin, Template};
 
 /// A resource that is filled in, but not yet held against the others or the catalog.
 pub(crate) struct Draft {
@@ -41,6 +41,7 @@ pub(crate) struct Expander<'a> {
     pub(crate) blueprint: &'a Blueprint,
     pub(crate) context: &'a Context,
     pub(crate) scope: &'a Scope<'a>,
+    pub(crate) memo: Memo,
     pub(crate) diagnostics: &'a mut Diagnostics,
 }
 
@@ -65,12 +66,12 @@ impl Expander<'_> {
     }
 
     fn filler<'b>(&'b mut self, origin: &'b Origin, terms: &'b Term) -> Filler<'b> {
-        let (library, scope) = (&self.blueprint.library, self.scope);
         Filler {
-            library,
+            library: &self.blueprint.library,
             origin,
-            scope,
+            scope: self.scope,
             terms,
+            memo: &mut self.memo,
             diagnostics: self.diagnostics,
         }
     }
