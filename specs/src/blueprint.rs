@@ -8,9 +8,9 @@
 //!   one without a name adds its resources to it;
 //! - a `[[resource]]` of a file is added to the file's phase.
 //!
-//! A `[[resource]]` may stand inside of a step or beside the steps of a phase; beside them it
-//! names the steps that it reports in `covers`. It is made if one of these steps runs, after
-//! everything that these steps depend on.
+//! A `[[resource]]` may stand inside of a step or beside the steps of a phase. Inside, it is made
+//! if that step runs, and reports it; beside, it names the steps that it reports in `covers`, and
+//! is made if one of them runs. Either way it comes after everything that its steps depend on.
 
 mod read;
 mod written;
@@ -31,17 +31,18 @@ use crate::template::{Library, Origin, Template};
 rules! {
     /// The rules of a blueprint.
     BLUEPRINT:
-    /// Every step from 1 to 56 must be there, once, and something must report it.
+    /// Every step from 1 to 56 is there, and every resource belongs to some of them.
     STEPS = "MTH-3001" "blueprint.steps" Error;
     /// A step belongs to the phase of its file.
     PHASE = "MTH-3002" "blueprint.phase" Error;
-    /// A step may depend on other steps of the blueprint.
-    DEPENDS_ON = "MTH-3003" "blueprint.depends-on" Error;
     /// The tables that matih itself computes with must have the form that it knows.
-    TABLES = "MTH-3004" "blueprint.tables" Error;
+    TABLES = "MTH-3003" "blueprint.tables" Error;
     /// The files of an overlay folder must be readable.
-    FOLDER = "MTH-3005" "blueprint.folder" Error;
+    FOLDER = "MTH-3004" "blueprint.folder" Error;
 }
+
+/// What to do about a table that matih cannot compute with.
+pub(crate) const TABLES_HINT: &str = "the built-in tables.toml shows the form of every row";
 
 /// The file that holds tables and no steps.
 const TABLES_FILE: &str = "tables.toml";
@@ -152,7 +153,7 @@ impl Blueprint {
             Err(cause) => {
                 let mut diagnostics = Diagnostics::default();
                 let message = format!("the blueprint folder cannot be read: {cause}");
-                diagnostics.push(Diagnostic::new(FOLDER, message));
+                diagnostics.push(Diagnostic::new(FOLDER, message).hint(cause.hint()));
                 Err(diagnostics)
             }
         }

@@ -11,7 +11,7 @@ use minijinja::value::Value as Term;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::blueprint::{Blueprint, TABLES};
+use crate::blueprint::{Blueprint, TABLES, TABLES_HINT};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::language::{Scope, table, term};
 use crate::platform::PlatformFile;
@@ -79,7 +79,7 @@ impl Context {
             .size(spec, ingress, &blueprint.service_rows)
             .map_err(|cause| {
                 let place = blueprint.tables_origin.place("");
-                diagnostics.push(Diagnostic::new(TABLES, cause).at(place));
+                diagnostics.push(Diagnostic::new(TABLES, cause).hint(TABLES_HINT).at(place));
                 Failed
             })?;
         let spec_json = json(spec);

@@ -56,6 +56,13 @@ impl Expander<'_> {
             expansion.skipped.insert(step.number, skipped);
         }
         for row in &self.blueprint.rows {
+            // What stands in a step that does not run is not even looked at.
+            if row
+                .step
+                .is_some_and(|step| !runs(&expansion.skipped, &step))
+            {
+                continue;
+            }
             for terms in self.items(row, &terms).unwrap_or_default() {
                 if let Ok(draft) = self.draft(row, &terms, &expansion.skipped) {
                     expansion.drafts.extend(draft);
@@ -107,11 +114,6 @@ impl Expander<'_> {
     ) -> Result<Option<Draft>, Failed> {
         let blueprint = self.blueprint;
         let mut filler = self.filler(&row.origin, terms);
-        if let Some(when) = &row.when
-            && !filler.truth(when)?
-        {
-            return Ok(None);
-        }
         let covered = covered(&mut filler, &row.covers, blueprint)?;
         let steps: Vec<_> = covered
             .into_iter()
@@ -120,8 +122,14 @@ impl Expander<'_> {
         let Some(first) = steps.first().and_then(|step| blueprint.steps.get(step)) else {
             return Ok(None);
         };
+        if let Some(when) = &row.when
+            && !filler.truth(when)?
+        {
+            return Ok(None);
+        }
         let name = filler.string(&row.name)?;
-        let name = Name::new(&name).map_err(|error| filler.unfit(&row.name, &error.to_string()));
+        let name = Name::new(&name)
+            .map_err(|error| filler.unfit(&row.name, &format!("{error}; change it")));
         let depends_on = resource_names(&mut filler, &row.depends_on);
         let attributes = filler.map(&row.attributes);
         let mut retry = first.retry.clone();
@@ -163,7 +171,10 @@ fn covered(
     };
     match numbers.iter().map(step).collect::<Option<BTreeSet<_>>>() {
         Some(steps) => Ok(steps),
-        None => Err(filler.unfit(template, "`covers` lists numbers of steps")),
+        None => Err(filler.unfit(
+            template,
+            "`covers` has something that is no step; write numbers of steps",
+        )),
     }
 }
 
@@ -177,7 +188,12 @@ pub(crate) fn resource_names(
     for name in &names {
         match name.as_str().unwrap_or_default().parse() {
             Ok(name) => found.push(name),
-            Err(_) => return Err(filler.unfit(template, "`depends_on` lists texts `kind/name`")),
+            Err(_) => {
+                return Err(filler.unfit(
+                    template,
+                    "`depends_on` has something that is no resource; write each as `kind/name`",
+                ));
+            }
         }
     }
     Ok(found)

@@ -169,15 +169,22 @@ impl Scope<'_> {
         let fault = |error: Error| explain(&error);
         Ok(Some(match term.kind() {
             ValueKind::None => return Ok(None),
-            ValueKind::Undefined => return Err("a name here is not defined".to_owned()),
+            ValueKind::Undefined => return Err(
+                "a name here is not defined; a key in brackets must be there, ask with `in` before"
+                    .to_owned(),
+            ),
             ValueKind::Bool => Value::Bool(term.is_true()),
             ValueKind::Number if term.is_integer() => match term.as_i64() {
                 Some(number) => Value::Integer(number),
-                None => return Err(format!("`{term}` does not fit in 64 bits with a sign")),
+                None => {
+                    return Err(format!(
+                        "`{term}` does not fit in 64 bits with a sign; make it text"
+                    ));
+                }
             },
             ValueKind::Number => {
                 return Err(format!(
-                    "`{term}` has a fraction; make it text, or divide with `//`"
+                    "`{term}` has a fraction; make it text with `| string`, or divide with `//`"
                 ));
             }
             ValueKind::String => Value::String(term.to_str().unwrap_or_default()),
@@ -200,7 +207,11 @@ impl Scope<'_> {
                 }
                 Value::List(items)
             }
-            kind => return Err(format!("a resource cannot hold a {kind}")),
+            kind => {
+                return Err(format!(
+                    "a resource cannot hold a {kind}; write text, a number, a list or a table"
+                ));
+            }
         }))
     }
 
@@ -219,23 +230,30 @@ impl Scope<'_> {
             ("$ref", Some(Value::String(name))) => {
                 let name: ResourceName = name
                     .parse()
-                    .map_err(|_| format!("`{name}` is not `kind/name`"))?;
+                    .map_err(|_| format!("`$ref` names `{name}`; write `kind/name`"))?;
                 match entries.remove("output") {
                     Some(Value::String(output)) => Value::Ref(OutputRef {
                         address: name.of(self.tenant),
                         output,
                     }),
-                    _ => return Err("`$ref` needs `output`, the name of an output".to_owned()),
+                    _ => return Err(
+                        "`$ref` is alone; put `output = \"…\"` beside it, the name of an output"
+                            .to_owned(),
+                    ),
                 }
             }
             ("$secret", Some(Value::Map(place))) => {
                 let reference = secret_ref(&place).ok_or(
-                    "`$secret` is one of { env = \"…\" }, { file = \"…\" } and { secret = \"…\" }",
+                    "`$secret` names no secret; write one of { env = \"…\" }, { file = \"…\" } and { secret = \"…\" }",
                 )?;
                 let digest = (self.secret)(&reference);
                 Value::Secret(SecretUse { reference, digest })
             }
-            ("$ref" | "$secret", _) => return Err(format!("`{tag}` has the wrong form")),
+            ("$ref" | "$secret", _) => {
+                return Err(format!(
+                    "`{tag}` has the wrong form; `$ref` is text, `$secret` a table"
+                ));
+            }
             _ => {
                 return Err(format!(
                     "`{tag}` is not known; there are `$ref` and `$secret`"
@@ -244,7 +262,9 @@ impl Scope<'_> {
         };
         match entries.iter().next() {
             None => Ok(value),
-            Some((key, _)) => Err(format!("`{key}` cannot stand beside `{tag}`")),
+            Some((key, _)) => Err(format!(
+                "`{key}` cannot stand beside `{tag}`; take one of them away"
+            )),
         }
     }
 }

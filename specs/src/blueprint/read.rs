@@ -8,7 +8,7 @@ use matih_model::{Digest, Phase, StepNumber, phase::STEPS as STEP_COUNT};
 use serde_json::{Map, Value as Json};
 
 use super::written::{WrittenPhase, WrittenRow, WrittenStep};
-use super::{Blueprint, DEPENDS_ON, PHASE, Row, STEPS, Step, TABLES, TABLES_FILE};
+use super::{Blueprint, PHASE, Row, STEPS, Step, TABLES, TABLES_FILE, TABLES_HINT};
 use crate::context;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::findings::Findings;
@@ -57,8 +57,11 @@ impl Reader {
         let origin = self.tables_origin.take().unwrap_or_default();
         let tables = Tables::read(&self.tables).map_err(|cause| {
             let message = format!("the tables are not as matih knows them: {cause}");
-            self.diagnostics
-                .push(Diagnostic::new(TABLES, message).at(origin.place("")));
+            self.diagnostics.push(
+                Diagnostic::new(TABLES, message)
+                    .hint(TABLES_HINT)
+                    .at(origin.place("")),
+            );
         });
         let services = self.tables.get("services").and_then(Json::as_object);
         match tables {
@@ -103,8 +106,9 @@ impl Reader {
         }
     }
 
-    fn report(&mut self, origin: &Origin, path: &str, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic.at(origin.place(path)));
+    fn report(&mut self, origin: &Origin, path: &str, diagnostic: Diagnostic, hint: &str) {
+        self.diagnostics
+            .push(diagnostic.hint(hint).at(origin.place(path)));
     }
 
     fn lay_tables(&mut self, origin: &Arc<Origin>, tables: Map<String, Json>) {
@@ -127,12 +131,14 @@ impl Reader {
             match written.phase {
                 _ if row.covers.is_empty() => {
                     let message = "a `[[resource]]` beside the steps says which it `covers`";
-                    self.report(origin, &row.path, Diagnostic::new(STEPS, message));
+                    let hint = "add `covers = [NUMBER, …]`, or move it into a `[[step]]`";
+                    self.report(origin, &row.path, Diagnostic::new(STEPS, message), hint);
                 }
                 Some(phase) => self.lay_row(origin, phase, None, row),
                 None => {
                     let message = "a `[[resource]]` beside the steps needs the file's `phase`";
-                    self.report(origin, &row.path, Diagnostic::new(PHASE, message));
+                    let hint = "add `phase = NUMBER` at the top of the file";
+                    self.report(origin, &row.path, Diagnostic::new(PHASE, message), hint);
                 }
             }
         }
@@ -141,25 +147,24 @@ impl Reader {
     fn lay_step(&mut self, origin: &Arc<Origin>, phase: Option<Phase>, written: WrittenStep) {
         let number = written.number;
         let known = self.steps.get(&number).map(|step| step.phase);
-        let Some(phase) = phase.or(known) else {
-            let message = format!("step {number} is new, and its file has no `phase`");
-            return self.report(origin, &written.path, Diagnostic::new(PHASE, message));
+        let phase = match (phase, known, &written.name) {
+            (Some(phase), Some(known), _) if phase != known => {
+                let message = format!("step {number} belongs to another phase than {phase}");
+                let hint = "a step keeps its phase for good; leave the file's `phase` out";
+                return self.report(origin, &written.path, Diagnostic::new(PHASE, message), hint);
+            }
+            (_, Some(known), None) if written.only_adds => known,
+            (_, Some(phase), Some(_)) | (Some(phase), None, Some(_)) => phase,
+            _ => {
+                let message = format!("step {number} has no `name`, so it can only add resources");
+                let hint = "take its other keys away, or write the whole step with its `name`";
+                return self.report(origin, &written.path, Diagnostic::new(STEPS, message), hint);
+            }
         };
-        if known.is_some_and(|known| known != phase) {
-            let message = format!("step {number} belongs to another phase than {phase}");
-            return self.report(origin, &written.path, Diagnostic::new(PHASE, message));
-        }
-        match &written.name {
-            Some(name) => {
-                self.rows.retain(|row| row.step != Some(number));
-                let step = self.step(origin, phase, name.clone(), &written);
-                self.steps.insert(number, step);
-            }
-            None if known.is_none() => {
-                let message = format!("step {number} is new, so it needs a `name`");
-                self.report(origin, &written.path, Diagnostic::new(STEPS, message));
-            }
-            None => {}
+        if let Some(name) = &written.name {
+            self.rows.retain(|row| row.step != Some(number));
+            let step = self.step(origin, phase, name.clone(), &written);
+            self.steps.insert(number, step);
         }
         for mut row in written.rows {
             if row.covers.is_empty() {
@@ -234,26 +239,16 @@ impl Reader {
         self.rows.push(row);
     }
 
-    /// All 56 are there, and what they depend on is.
+    /// All 56 are there.
     fn check_steps(&mut self) {
-        let missing: BTreeSet<u8> = (1..=STEP_COUNT)
-            .filter(|number| !self.steps.keys().any(|step| step.number() == *number))
-            .collect();
+        let there: BTreeSet<u8> = self.steps.keys().map(|step| step.number()).collect();
+        let missing = (1..=STEP_COUNT).filter(|number| !there.contains(number));
+        let missing: Vec<String> = missing.map(|number| number.to_string()).collect();
         if !missing.is_empty() {
-            let numbers: Vec<_> = missing.iter().map(u8::to_string).collect();
-            let message = format!("the blueprint has no step {}", numbers.join(", "));
-            self.diagnostics.push(Diagnostic::new(STEPS, message));
-        }
-        for step in self.steps.values() {
-            for other in &step.depends_on {
-                if !self.steps.contains_key(other) {
-                    let message = format!(
-                        "step {} depends on step {other}, which the blueprint does not have",
-                        step.number
-                    );
-                    self.diagnostics.push(Diagnostic::new(DEPENDS_ON, message));
-                }
-            }
+            let message = format!("the blueprint has no step {}", missing.join(", "));
+            let diagnostic = Diagnostic::new(STEPS, message);
+            self.diagnostics
+                .push(diagnostic.hint("add it to the file of its phase"));
         }
     }
 }

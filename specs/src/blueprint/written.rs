@@ -16,6 +16,8 @@ pub(super) struct WrittenPhase {
 pub(super) struct WrittenStep {
     pub(super) number: StepNumber,
     pub(super) name: Option<String>,
+    /// Whether it says nothing but which resources it has.
+    pub(super) only_adds: bool,
     pub(super) depends_on: Vec<StepNumber>,
     pub(super) when: Option<String>,
     pub(super) skipped: Option<String>,
@@ -44,7 +46,7 @@ impl WrittenPhase {
         if phase == Some(None) {
             root.findings.report(
                 "phase",
-                Diagnostic::new(PHASE, "a phase has a number from 0 to 8"),
+                Diagnostic::new(PHASE, "this is no phase").hint("a phase has a number from 0 to 8"),
             );
         }
         Self {
@@ -58,10 +60,18 @@ impl WrittenPhase {
 impl WrittenStep {
     fn read(step: &mut Table<'_, '_>) -> Option<Self> {
         let retry = RetryPolicy::default();
+        let keys = [
+            "depends_on",
+            "when",
+            "skipped",
+            "timeout_seconds",
+            "backoff_seconds",
+        ];
         let number = step_number(step.required("number"), step, "number");
         let depends_on: Vec<u32> = step.optional("depends_on").unwrap_or_default();
         let written = Self {
             name: step.optional("name"),
+            only_adds: !keys.iter().any(|key| step.has(key)),
             depends_on: depends_on
                 .into_iter()
                 .filter_map(|number| step_number(Some(number), step, "depends_on"))
@@ -95,8 +105,9 @@ fn step_number(
         .and_then(|it| StepNumber::new(it).ok());
     if found.is_none() {
         let path = step.path_of(key);
-        let message = format!("step {number} is not one of 1 to 56");
-        step.findings.report(&path, Diagnostic::new(STEPS, message));
+        let diagnostic = Diagnostic::new(STEPS, format!("there is no step {number}"));
+        step.findings
+            .report(&path, diagnostic.hint("a step has a number from 1 to 56"));
     }
     found
 }

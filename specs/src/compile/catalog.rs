@@ -74,7 +74,7 @@ pub(super) fn check(draft: &Draft, catalog: &Catalog, diagnostics: &mut Diagnost
             );
             report(
                 &attribute.path.to_string(),
-                Diagnostic::new(WRONG_TYPE, message),
+                Diagnostic::new(WRONG_TYPE, message).hint(&*attribute.doc),
             );
         }
     }

@@ -9,6 +9,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::parse::Parsed;
 use crate::template::Origin;
 
+/// Where to look for a name.
+const LISTED: &str = "`matih steps` lists the resources that there are";
+
 /// What a spec says about resources that the last apply recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Directives {
@@ -40,7 +43,7 @@ pub(super) fn protect(
         if !matched {
             let message = format!("no resource is called `{}`", rule.address);
             let place = origin.place(&format!("lifecycle[{index}].address"));
-            diagnostics.push(Diagnostic::new(NO_MATCH, message).at(place));
+            diagnostics.push(Diagnostic::new(NO_MATCH, message).hint(LISTED).at(place));
         }
     }
 }
@@ -61,11 +64,16 @@ pub(super) fn read(
         let at = |key: &str| origin.place(&format!("moved[{index}].{key}"));
         if names.contains(&moved.from) {
             let message = format!("{} is still wanted, so it has not moved", moved.from);
-            diagnostics.push(Diagnostic::new(CONTRADICTION, message).at(at("from")));
+            let hint = "take the `[[moved]]` away, or what makes the resource of the old name";
+            diagnostics.push(
+                Diagnostic::new(CONTRADICTION, message)
+                    .hint(hint)
+                    .at(at("from")),
+            );
         }
         if !names.contains(&moved.to) {
             let message = format!("no resource is called `{}`", moved.to);
-            diagnostics.push(Diagnostic::new(NO_MATCH, message).at(at("to")));
+            diagnostics.push(Diagnostic::new(NO_MATCH, message).hint(LISTED).at(at("to")));
         }
         directives
             .moved
@@ -75,7 +83,8 @@ pub(super) fn read(
         if names.contains(&removed.address) {
             let place = origin.place(&format!("removed[{index}].address"));
             let message = format!("{} is still wanted, so it is not removed", removed.address);
-            diagnostics.push(Diagnostic::new(CONTRADICTION, message).at(place));
+            let hint = "take the `[[removed]]` away, or what makes the resource";
+            diagnostics.push(Diagnostic::new(CONTRADICTION, message).hint(hint).at(place));
         }
         if !removed.destroy {
             directives.forget.push(removed.address.clone());

@@ -177,10 +177,17 @@ impl<'a> Linker<'a> {
             | GraphError::Foreign { address, .. }
             | GraphError::Open { address, .. } => Some(address),
         };
-        let known = about.and_then(|address| self.known.get(&address.resource_name()));
         let hint = "take away one `depends_on` or reference of the circle";
-        let diagnostic = Diagnostic::new(CYCLE, error.to_string()).hint(hint);
-        match known {
+        let mut diagnostic = Diagnostic::new(CYCLE, error.to_string()).hint(hint);
+        let others = match error {
+            GraphError::Cycle(addresses) => addresses.split_last().map_or(&[][..], |(_, it)| it),
+            _ => &[],
+        };
+        let known = |address: &Address| self.known.get(&address.resource_name());
+        for other in others.iter().skip(1).filter_map(known) {
+            diagnostic = diagnostic.label(other.origin.place(&other.path), "and this one");
+        }
+        match about.and_then(known) {
             Some(known) => diagnostic.at(known.origin.place(&known.path)),
             None => diagnostic,
         }

@@ -59,7 +59,10 @@ impl Filler<'_> {
         match &template.form {
             Form::Computed(computed) => self.term(template, computed),
             Form::Fixed(Value::String(text)) => Ok(Term::from(Text::clone(text))),
-            _ => Err(self.unfit(template, "a name must be text or one expression")),
+            _ => Err(self.unfit(
+                template,
+                "a name is not text; write text, or one expression in `{{ }}`",
+            )),
         }
     }
 
@@ -67,7 +70,7 @@ impl Filler<'_> {
     pub(crate) fn truth(&mut self, template: &Template) -> Result<bool, Failed> {
         match self.value(template)? {
             Some(Value::Bool(truth)) => Ok(truth),
-            _ => Err(self.unfit(template, "a condition must be true or false")),
+            _ => Err(self.unfit(template, "a condition is neither true nor false; compare, as in `tier.plan == 'free'`, or ask `is not none`")),
         }
     }
 
@@ -75,7 +78,7 @@ impl Filler<'_> {
     pub(crate) fn string(&mut self, template: &Template) -> Result<Text, Failed> {
         match self.value(template)? {
             Some(Value::String(text)) => Ok(text),
-            _ => Err(self.unfit(template, "this must be text")),
+            _ => Err(self.unfit(template, "this is not text; write text")),
         }
     }
 
@@ -83,7 +86,7 @@ impl Filler<'_> {
     pub(crate) fn list(&mut self, template: &Template) -> Result<Vec<Value>, Failed> {
         match self.value(template)? {
             Some(Value::List(values)) => Ok(values),
-            _ => Err(self.unfit(template, "this must be a list")),
+            _ => Err(self.unfit(template, "this is not a list; write a list")),
         }
     }
 
@@ -91,7 +94,7 @@ impl Filler<'_> {
     pub(crate) fn map(&mut self, template: &Template) -> Result<Attributes, Failed> {
         match self.value(template)? {
             Some(Value::Map(entries)) => Ok(entries),
-            _ => Err(self.unfit(template, "this must be a table")),
+            _ => Err(self.unfit(template, "this is not a table; write a table")),
         }
     }
 
@@ -106,7 +109,10 @@ impl Filler<'_> {
             term.kind(),
             ValueKind::Map | ValueKind::Seq | ValueKind::Iterable
         ) {
-            return Err(self.unfit(template, "`for_each` goes through a list or a table"));
+            return Err(self.unfit(
+                template,
+                "`for_each` is neither a list nor a table; write an expression that gives one",
+            ));
         }
         let keyed = term.kind() == ValueKind::Map;
         let found = term
@@ -149,17 +155,25 @@ impl Filler<'_> {
 
     fn fault(&mut self, template: &Template, error: &Error) -> Failed {
         let place = self.origin.place_of(&template.path, error);
-        let message = format!("the template has no result: {}", explain(error));
-        self.diagnostics
-            .push(Diagnostic::new(EVALUATION, message).at(place));
+        let cause = explain(error);
+        let (cause, hint) = cause.split_once("; ").unwrap_or((
+            &cause,
+            "what may be missing is `none`: ask with `is not none`, or write `a or b`",
+        ));
+        let message = format!("the template has no result: {cause}");
+        let diagnostic = Diagnostic::new(EVALUATION, message).hint(hint);
+        self.diagnostics.push(diagnostic.at(place));
         Failed
     }
 
-    /// Reports that a template came to something of no use.
+    /// Reports that a template came to something of no use. What comes after `; ` is the hint.
     pub(crate) fn unfit(&mut self, template: &Template, cause: &str) -> Failed {
+        let (message, hint) = cause
+            .split_once("; ")
+            .unwrap_or((cause, "write another value"));
+        let diagnostic = Diagnostic::new(RESULT, message).hint(hint);
         let place = self.origin.place(&template.path);
-        self.diagnostics
-            .push(Diagnostic::new(RESULT, cause).at(place));
+        self.diagnostics.push(diagnostic.at(place));
         Failed
     }
 }

@@ -3,13 +3,11 @@
 //! The files in `tests/golden` show what the examples come to; run with `UPDATE_GOLDEN=1` to write
 //! them anew, and read the difference.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use common::{
+use crate::common::{
     EXAMPLES, at, blueprint, catalog, compile_with, compiled, example, golden, parsed, spec,
     text_of,
 };
