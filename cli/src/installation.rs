@@ -177,7 +177,9 @@ pub(crate) fn of_state(error: &StateError) -> Failure {
             );
             (Exit::Locked, message)
         }
-        StateError::LockDamaged { .. } => (Exit::Locked, format!("{error}.")),
+        StateError::LockDamaged { .. }
+        | StateError::LockLost { .. }
+        | StateError::LeaseOver { .. } => (Exit::Locked, format!("{error}.")),
         StateError::StalePlan { .. } => (Exit::Stale, format!("{error}.")),
         _ => (Exit::Error, format!("{error}.")),
     };

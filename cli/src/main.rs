@@ -37,6 +37,8 @@ use screen::Screen;
 
 fn main() -> ExitCode {
     tell_panics_in_one_line();
+    // HTTP clients take the process's one provider of cryptography; a second install cannot be.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err((error, exit)) => {
@@ -65,7 +67,10 @@ fn main() -> ExitCode {
 fn run(context: &Context, command: &args::Command) -> Outcome {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::error(format!("the runtime does not start: {error}")))?;
-    runtime.block_on(commands::run(context, command))
+    let outcome = runtime.block_on(commands::run(context, command));
+    // A question that nobody answered still waits for its line: the process does not.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// A defect is told in one line, with exit code 1; state is safe, since nothing is written

@@ -106,7 +106,7 @@ impl PlanFile {
         Self::parse(&text, keys).map_err(|cause| {
             let message = format!("{} {cause}. Nothing was changed.", path.display());
             Failure::new(Exit::Stale, message).hint(format!(
-                "make it again: matih plan --out {}",
+                "make it again: matih plan SPEC --out {}",
                 path.display()
             ))
         })
@@ -125,8 +125,7 @@ impl PlanFile {
             None => return Err("is no saved plan".to_owned()),
         }
         let edited = || "was edited after it was saved, or another installation made it".to_owned();
-        let signed: Signed =
-            serde_json::from_value(value).map_err(|error| format!("{}: {error}", edited()))?;
+        let signed: Signed = serde_json::from_value(value).map_err(|_| edited())?;
         let written = signed.file.text(keys).map_err(|failure| failure.message)?;
         // Its own bytes and nothing else: what does not come out the same was not put in by us.
         if written == text {

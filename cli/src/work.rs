@@ -5,6 +5,7 @@
 //! and reports; [`unchanged`] recognises a tenant that needs none of that; [`fleet`] does it to
 //! many tenants at once.
 
+mod agree;
 mod carry_out;
 mod fleet;
 mod lock;
@@ -32,7 +33,8 @@ use crate::installation::Installation;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
-pub(crate) use carry_out::{Back, Goal, Manner, carry_out, refuse, settle_first};
+pub(crate) use agree::{ask, refuse};
+pub(crate) use carry_out::{Back, Goal, Manner, carry_out, settle_first};
 pub(crate) use fleet::{Ship, fleet, in_order};
 pub(crate) use lock::{locked, release};
 pub(crate) use onlooker::RunOnlooker;

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::args::{ApplyArgs, Execution, Selection};
 use crate::compiler::Compiler;
-use crate::confirm::{Asking, confirm};
+use crate::confirm::Asking;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -25,7 +25,8 @@ use crate::platform::Platform;
 use crate::render::plan::counts;
 use crate::work::planning::{Order, plan};
 use crate::work::{
-    Goal, Manner, Settings, Ship, Workshop, carry_out, fleet, in_order, pattern, refuse, unchanged,
+    Goal, Manner, Settings, Ship, Workshop, ask, carry_out, fleet, in_order, pattern, refuse,
+    unchanged,
 };
 
 /// Runs the command.
@@ -181,7 +182,7 @@ async fn agreed(
     }
     if !ids.is_empty() {
         let question = format!("Apply these plans to {} tenants?", ids.len());
-        confirm(&work.context.screen, work.asking, &question)?;
+        ask(work, question).await?;
     }
     Ok(ids)
 }

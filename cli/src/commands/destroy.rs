@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::args::DestroyArgs;
 use crate::commands::apply::{asking, run_goals};
-use crate::confirm::{Asking, confirm};
+use crate::confirm::Asking;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::installation::{Installation, of_state};
 use crate::tenants;
-use crate::work::{Goal, Settings, Workshop, pattern};
+use crate::work::{Goal, Settings, Workshop, ask, pattern};
 
 /// Runs the command. MATIH_AUTO_APPROVE is not heard here.
 pub(crate) async fn run(context: &Context, args: &DestroyArgs) -> Outcome {
@@ -68,7 +68,7 @@ async fn many(work: &Arc<Workshop>, goals: Vec<Goal>) -> Outcome {
     let names: Vec<_> = goals.iter().map(|goal| goal.tenant().to_string()).collect();
     if work.asking != Asking::Approved {
         let question = format!("Take {} tenants down ({})?", names.len(), names.join(", "));
-        confirm(&work.context.screen, work.asking, &question)?;
+        ask(work, question).await?;
     }
     run_goals(work, goals).await
 }

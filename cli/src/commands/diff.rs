@@ -5,7 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use matih_executor::observe;
-use matih_model::{Digest, Observation, Origin, ResourceGraph, RunId, Snapshot, Verb};
+use matih_model::{
+    Applied, Catalog, Digest, Observation, Origin, RemoteId, ResourceGraph, RunId, Snapshot, Value,
+    Verb, Version,
+};
 use matih_planner::{PlanInput, PlanOptions, Verdict, drift, moves_between};
 
 use crate::args::{DiffArgs, Output};
@@ -50,43 +53,45 @@ fn specs(context: &Context, before: &Path, after: &Path, output: Output) -> Outc
         compiler.compile_alone(context, &find::spec(Some(path))?)
     };
     let (before, after) = (compile(before)?, compile(after)?);
-    let base = as_applied(&before.graph)?;
+    let base = as_applied(&platform.catalog, &before.graph)?;
     show(context, &platform, &base, &after.graph, &[], output)
 }
 
-/// The snapshot that a graph would leave if every output were unknown.
-fn as_applied(graph: &ResourceGraph) -> Result<Snapshot, Failure> {
-    let platform_catalog = crate::platform::catalog()?;
-    let options = PlanOptions::default();
+/// The snapshot that a graph would leave, each output a text of its own, so that a reference is
+/// the same as long as it leads to the same output of something that stays as it is.
+fn as_applied(catalog: &Catalog, graph: &ResourceGraph) -> Result<Snapshot, Failure> {
     let plan = matih_planner::plan(&PlanInput {
         tenant: graph.tenant(),
         base: None,
         desired: graph,
         observation: &Observation::default(),
-        catalog: &platform_catalog,
-        options: &options,
+        catalog,
+        options: &PlanOptions::default(),
         verb: Verb::Apply,
         inputs: Digest::of("matih diff v1", &0),
     })
     .map_err(|error| of_planner(&error))?;
-    let resources = matih_planner::after(&plan, None, &mut |_, _| matih_model::Applied {
-        remote_id: matih_model::RemoteId::new("-"),
-        outputs: matih_model::Attributes::new(),
-        version: matih_model::Version("-".into()),
-        adopted: false,
+    let resources = matih_planner::after(&plan, None, &mut |action, _| {
+        let address = action.address();
+        let schema = catalog.get(&address.kind);
+        let outputs = schema.map(|schema| &*schema.outputs).unwrap_or_default();
+        let marker = |name: &str| Value::string(format!("${{{address}#{name}}}"));
+        Applied {
+            remote_id: RemoteId::new("-"),
+            outputs: outputs
+                .iter()
+                .map(|it| (it.name.clone(), marker(&it.name)))
+                .collect(),
+            version: Version("-".into()),
+            adopted: false,
+        }
     });
     let origin = Origin {
         run: RunId::new("-"),
         verb: Verb::Apply,
     };
-    Ok(Snapshot::new(
-        graph.tenant().clone(),
-        1,
-        None,
-        origin,
-        graph.tenancy(),
-        resources,
-    ))
+    let (tenant, tenancy) = (graph.tenant().clone(), graph.tenancy());
+    Ok(Snapshot::new(tenant, 1, None, origin, tenancy, resources))
 }
 
 /// What differs between two snapshots.

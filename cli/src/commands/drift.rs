@@ -7,7 +7,7 @@ mod schedule;
 use std::sync::Arc;
 
 use matih_executor::{Unmanaged, observe, unmanaged};
-use matih_model::Snapshot;
+use matih_model::{Found, Snapshot};
 use matih_planner::{Drift, DriftReport, drift};
 use matih_state::Store;
 use serde_json::{Value, json};
@@ -109,7 +109,10 @@ async fn all(
         let observation = observed.get(head.tenant()).unwrap_or(&nothing);
         let report = drift(&head, observation, &installation.platform.catalog);
         let (tenant, id) = (head.tenant().clone(), store.installation());
-        let unmanaged = unmanaged(registry, id, &tenant, Some(&head), options.timeout).await;
+        let unmanaged = unmanaged(registry, id, &tenant, Some(&head), options.timeout);
+        let mut unmanaged = unmanaged.await;
+        // What was moved in the record still bears the mark of its old address.
+        unmanaged.found.retain(|found| !is_recorded(&head, found));
         all.push(Seen {
             head,
             report,
@@ -117,6 +120,14 @@ async fn all(
         });
     }
     Ok(all)
+}
+
+/// Whether a record is of this very object, whatever it is called there.
+fn is_recorded(head: &Snapshot, found: &Found) -> bool {
+    head.resources().iter().any(|(address, recorded)| {
+        let same_kind = address.kind == found.owner.address.kind;
+        same_kind && recorded.remote_id == found.observed.remote_id
+    })
 }
 
 impl Seen {

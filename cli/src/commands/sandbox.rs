@@ -1,9 +1,11 @@
 //! `matih sandbox`: the simulated world seen and changed by hand.
 
-use matih_model::{AttributePath, Attributes, Kind, ResourceName, Value};
-use matih_providers::simulated::{CallOp, FaultRule, Sandbox, SandboxObject, When, WorldError};
+mod fault;
 
-use crate::args::{FaultCommand, Output, SandboxCommand};
+use matih_model::{AttributePath, Attributes, Kind, ResourceName, Value};
+use matih_providers::simulated::{Sandbox, SandboxObject, WorldError};
+
+use crate::args::{Output, SandboxCommand};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -73,7 +75,7 @@ pub(crate) fn run(context: &Context, command: &SandboxCommand) -> Outcome {
                 .screen
                 .print(&format!("Room for {resource}: {room}.\n"));
         }
-        SandboxCommand::Fault(command) => return fault(context, &sandbox, command),
+        SandboxCommand::Fault(command) => return fault::run(context, &sandbox, command),
     }
     Ok(Exit::Ok)
 }
@@ -217,75 +219,6 @@ fn attributes(set: &[String]) -> Result<Attributes, Failure> {
         }
     }
     Ok(attributes)
-}
-
-fn fault(context: &Context, sandbox: &Sandbox, command: &FaultCommand) -> Outcome {
-    match command {
-        FaultCommand::List { output } => {
-            let faults = sandbox.faults().map_err(|error| of_world(&error))?;
-            if context.output(*output) == Output::Json {
-                context.screen.print_json(&faults, true);
-                return Ok(Exit::Ok);
-            }
-            let mut table = Table::new(&["ID", "ON", "OP", "WHEN", "FAULT", "MATCHED", "STRUCK"]);
-            for fault in &faults {
-                let when = match fault.rule.when {
-                    When::At(number) => format!("at {number}"),
-                    When::Every(number) => format!("every {number}"),
-                };
-                table.row([
-                    fault.id.to_string(),
-                    fault.rule.on.clone(),
-                    fault.rule.op.map_or("changes", CallOp::as_str).to_owned(),
-                    when,
-                    fault.rule.fault.to_string(),
-                    fault.matched.to_string(),
-                    fault.struck.to_string(),
-                ]);
-            }
-            context.screen.print(&table.render());
-        }
-        FaultCommand::Add {
-            on,
-            fault,
-            op,
-            at,
-            every,
-        } => {
-            let fault = fault
-                .parse()
-                .map_err(|error| Failure::usage(format!("{error}.")))?;
-            let rule = FaultRule {
-                on: on.clone(),
-                op: op.as_deref().and_then(call),
-                when: at.map_or(When::Every(every.unwrap_or(1)), When::At),
-                fault,
-            };
-            let id = sandbox.add_fault(&rule).map_err(|error| of_world(&error))?;
-            context.screen.print(&format!("Fault {id} waits.\n"));
-        }
-        FaultCommand::Clear { id } => {
-            let count = sandbox
-                .clear_faults(*id)
-                .map_err(|error| of_world(&error))?;
-            context
-                .screen
-                .print(&format!("Took {count} faults away.\n"));
-        }
-    }
-    Ok(Exit::Ok)
-}
-
-fn call(word: &str) -> Option<CallOp> {
-    let all = [
-        CallOp::Create,
-        CallOp::Update,
-        CallOp::Delete,
-        CallOp::Check,
-        CallOp::Read,
-        CallOp::List,
-    ];
-    all.into_iter().find(|op| op.as_str() == word)
 }
 
 fn of_world(error: &WorldError) -> Failure {

@@ -4,14 +4,15 @@
 //! by phase, what stands against it, what cannot be undone and what loses data, the way back, how
 //! long it may take, one line of numbers, and the command to type next.
 
+mod consequences;
 mod json;
 mod markdown;
 mod rows;
 
 use std::fmt::Write;
 
-use matih_model::{Address, Catalog, Edit, Op, Plan, Snapshot, Tenancy};
-use matih_planner::{DriftReport, Finding, Inverse, Rule, Verdict};
+use matih_model::{Catalog, Edit, Op, Plan, Snapshot, Tenancy};
+use matih_planner::{DriftReport, Inverse, Verdict};
 
 pub(crate) use json::{attribute, json};
 pub(crate) use markdown::markdown;
@@ -62,8 +63,8 @@ pub(crate) fn text(view: &PlanView<'_>) -> String {
     }
     text += &differences(view);
     text += &notes(view.plan);
-    text += &findings(view.verdict);
-    text += &consequences(view);
+    text += &consequences::findings(view.verdict);
+    text += &consequences::consequences(view);
     text += &numbers(view);
     text
 }
@@ -254,101 +255,6 @@ fn notes(plan: &Plan) -> String {
         text
     } else {
         format!("\n{text}")
-    }
-}
-
-/// What the guard has found. What loses data is listed with the consequences, so it is counted
-/// here.
-fn findings(verdict: &Verdict) -> String {
-    let heading = match verdict {
-        Verdict::Allowed => return String::new(),
-        Verdict::NeedsApproval(_) => "Needs an approval of its own:",
-        Verdict::Refused(_) => "Refused:",
-    };
-    let mut text = format!("\n{}\n", paint(BAD, heading));
-    let (lost, others): (Vec<_>, Vec<_>) = verdict
-        .findings()
-        .iter()
-        .partition(|finding| finding.rule == Rule::DataLoss);
-    for Finding { message, hint, .. } in others {
-        let _ = writeln!(text, "  {message}\n    {}", paint(FAINT, hint));
-    }
-    match lost.as_slice() {
-        [] => {}
-        [only] => {
-            let _ = writeln!(text, "  {}\n    {}", only.message, paint(FAINT, &only.hint));
-        }
-        many => {
-            let hint = "pass `--allow-data-loss ADDRESS` for each, or `--allow-data-loss all`";
-            let _ = writeln!(
-                text,
-                "  The data of {} resources is lost.\n    {}",
-                many.len(),
-                paint(FAINT, hint)
-            );
-        }
-    }
-    text
-}
-
-/// What cannot be undone, what loses data, and the way back.
-fn consequences(view: &PlanView<'_>) -> String {
-    let Some(inverse) = view.inverse else {
-        return String::new();
-    };
-    let mut text = String::new();
-    let goes = |address: &&Address| {
-        let acted = view.plan.actions().iter();
-        acted
-            .filter(|it| it.address() == *address)
-            .any(|it| matches!(it.op, Op::Delete { .. }))
-    };
-    let (now, later): (Vec<_>, Vec<_>) = inverse.loses_data.iter().partition(goes);
-    for (style, heading, addresses) in [
-        (BAD, "This loses data, now:", now),
-        (
-            WARN,
-            "This cannot be undone:",
-            inverse.one_way.iter().collect(),
-        ),
-    ] {
-        if !addresses.is_empty() {
-            let _ = writeln!(text, "\n{}", paint(style, heading));
-            addresses
-                .iter()
-                .for_each(|address| text += &format!("  {address}\n"));
-        }
-    }
-    let back = counts(&inverse.plan);
-    if back.is_nothing() {
-        return text + "\nUndo: there is nothing to undo, it restores what was applied.\n";
-    }
-    let target = match view.base {
-        Some(base) => format!(
-            "matih rollback {} --to {}",
-            view.plan.tenant(),
-            base.serial()
-        ),
-        None => format!("matih destroy {}", view.plan.tenant()),
-    };
-    let _ = write!(text, "\nUndo: {} ({target})", back.in_words());
-    if !later.is_empty() {
-        let _ = write!(text, "; it would lose the data of {}", some(&later));
-    }
-    text + ".\n"
-}
-
-/// The first few of many addresses.
-fn some(addresses: &[&Address]) -> String {
-    const MOST: usize = 3;
-    let names: Vec<_> = addresses
-        .iter()
-        .take(MOST)
-        .map(|it| it.resource_name().to_string())
-        .collect();
-    match addresses.len().saturating_sub(MOST) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
     }
 }
 

@@ -1,14 +1,14 @@
 //! What a run came to: a table by phase, one line of numbers, and the command to type next.
 
-use std::collections::BTreeMap;
+mod phases;
+
 use std::fmt::Write;
 
-use matih_executor::{ActionReport, Counts, Ending, Fate, Recovery, Report, Stop};
-use matih_model::{Address, Phase, Plan, RunId, Snapshot, TenantId, Verb};
+use matih_executor::{Counts, Ending, Fate, Recovery, Report, Stop};
+use matih_model::{Address, Plan, RunId, Snapshot, SnapshotId, TenantId, Verb};
 use serde_json::{Value, json};
 
-use super::style::{BAD, FAINT, STRONG, WARN, paint};
-use super::table::Table;
+use super::style::{BAD, STRONG, WARN, paint};
 use super::time::duration;
 use crate::exit::Exit;
 
@@ -22,7 +22,7 @@ pub(crate) struct Ended {
     pub(crate) report: Option<Report>,
     verb: Option<Verb>,
     before: Option<u64>,
-    head: Option<(u64, String)>,
+    head: Option<(u64, SnapshotId)>,
     resume: String,
     taken_back: Option<(Report, Option<u64>)>,
 }
@@ -83,10 +83,11 @@ impl Ended {
         let Some(report) = &self.report else {
             return format!("{} {}\n", paint(STRONG, "No changes."), self.at_head());
         };
-        let mut text = String::new();
-        if !report.actions.is_empty() {
-            let _ = write!(text, "\n{}", phases(report));
+        if report.actions.is_empty() {
+            let words = paint(STRONG, "No changes.");
+            return format!("{words} The record is up to date. {}\n", self.at_head());
         }
+        let mut text = format!("\n{}", phases::table(report));
         text += &warnings(report);
         text += &match self.exit {
             Exit::Ok => self.success(report),
@@ -139,7 +140,7 @@ impl Ended {
 
     fn at_head(&self) -> String {
         match &self.head {
-            Some((serial, id)) => format!("Snapshot #{serial} ({id})."),
+            Some((serial, id)) => format!("Snapshot #{serial} ({}).", id.0.short()),
             None => "There is no snapshot.".to_owned(),
         }
     }
@@ -244,8 +245,8 @@ fn taken_back(back: &Report, to: Option<u64>) -> String {
     }
 }
 
-fn named(snapshot: &Snapshot) -> (u64, String) {
-    (snapshot.serial(), snapshot.id().0.short())
+fn named(snapshot: &Snapshot) -> (u64, SnapshotId) {
+    (snapshot.serial(), snapshot.id())
 }
 
 /// Why something failed, without its address if the provider says it again.
@@ -287,60 +288,6 @@ fn warnings(report: &Report) -> String {
         }
     }
     text
-}
-
-fn phases(report: &Report) -> String {
-    let mut order: Vec<Phase> = Vec::new();
-    let mut by_phase: BTreeMap<Phase, Vec<&ActionReport>> = BTreeMap::new();
-    for action in &report.actions {
-        if !order.contains(&action.phase) {
-            order.push(action.phase);
-        }
-        by_phase.entry(action.phase).or_default().push(action);
-    }
-    let mut table = Table::new(&[
-        "PHASE",
-        "ADDED",
-        "CHANGED",
-        "DESTROYED",
-        "CHECKED",
-        "FAILED",
-        "LEFT",
-        "TIME",
-    ]);
-    for phase in order {
-        let actions = by_phase.remove(&phase).unwrap_or_default();
-        let count = |wanted: &dyn Fn(&ActionReport) -> bool| match actions
-            .iter()
-            .filter(|it| wanted(it))
-            .count()
-        {
-            0 => paint(FAINT, "-").to_string(),
-            count => count.to_string(),
-        };
-        let done = |verb: &'static str| {
-            move |it: &ActionReport| it.verb == verb && matches!(it.fate, Fate::Done { .. })
-        };
-        let failed = |it: &ActionReport| {
-            matches!(
-                it.fate,
-                Fate::Failed(_) | Fate::Unsettled(_) | Fate::Warned(_)
-            )
-        };
-        let left = |it: &ActionReport| matches!(it.fate, Fate::Blocked { .. } | Fate::NotStarted);
-        let longest = actions.iter().map(|it| it.ms).max().unwrap_or(0);
-        table.row([
-            phase.to_string(),
-            count(&done("create")),
-            count(&done("update")),
-            count(&done("delete")),
-            count(&done("check")),
-            count(&failed),
-            count(&left),
-            duration(longest),
-        ]);
-    }
-    table.render()
 }
 
 /// What a recovery settled, in a sentence.

@@ -6,26 +6,24 @@
 mod goal;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use matih_executor::{
     ApplyOptions, Ending, ExecutorError, OnFailure, RecoverOptions, Recovery, Report, World, apply,
     recover, run_limit,
 };
 use matih_model::{Digest, Plan, RunId, Snapshot, Verb};
-use matih_planner::{Rule, Verdict};
 use matih_state::LockedStore;
 use serde_json::json;
 
 pub(crate) use goal::{Back, Goal};
 
 use crate::clock;
-use crate::confirm::{Asking, confirm};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::installation::of_state;
 use crate::render;
 use crate::render::report::Ended;
+use crate::work::agree::{ask_under_lock, refuse};
 use crate::work::planning::{Order, Planned, explain, plan};
 use crate::work::{RunOnlooker, Workshop, locked, release, saved};
 
@@ -102,8 +100,16 @@ async fn under_lock(
             settled,
         ));
     }
-    show(work, &mut planned, manner)?;
-    agree(work, store, &planned, goal, manner).await?;
+    // Whoever saved a plan has seen it.
+    if manner == Manner::Alone && !matches!(goal, Goal::Saved(_)) {
+        show(work, &mut planned)?;
+    }
+    still_the_one_shown(&planned, goal, manner)?;
+    refuse(&planned, goal.tenant())?;
+    // Of many tenants, all plans were agreed to at once, before the first lock.
+    if manner == Manner::Alone && planned.has_news() {
+        ask_under_lock(work, store, goal.question()).await?;
+    }
     RunOnlooker(work).go_on()?;
     work.installation.secrets.check(&planned.plan)?;
     let report = run_plan(work, store, &world, &planned.plan, run, whole).await?;
@@ -160,9 +166,9 @@ fn is_done(store: &LockedStore, plan: &Plan, whole: bool) -> bool {
     plan.is_empty() && stands && at_rest
 }
 
-/// Shows the plan, unless it is one of many.
-fn show(work: &Workshop, planned: &mut Planned, manner: Manner) -> Result<(), Failure> {
-    if manner != Manner::Alone || !planned.has_news() {
+/// Shows the plan.
+fn show(work: &Workshop, planned: &mut Planned) -> Result<(), Failure> {
+    if !planned.has_news() {
         return Ok(());
     }
     let timings = work.store.timings().map_err(|error| of_state(&error))?;
@@ -181,79 +187,18 @@ fn show(work: &Workshop, planned: &mut Planned, manner: Manner) -> Result<(), Fa
     Ok(())
 }
 
-/// The guard's word, then the person's.
-async fn agree(
-    work: &Workshop,
-    store: &mut LockedStore,
-    planned: &Planned,
-    goal: &Goal,
-    manner: Manner,
-) -> Result<(), Failure> {
-    let tenant = goal.tenant();
-    if let Manner::Fleet(Some(seen)) = manner
-        && seen != planned.plan.id()
-    {
-        let message = format!(
-            "The plan of {tenant} is no longer the one that was shown. Nothing was changed."
-        );
-        return Err(Failure::new(Exit::Stale, message).hint("plan again"));
-    }
-    refuse(planned, tenant)?;
-    // Of many tenants, all plans were agreed to at once, before the first lock.
-    if !planned.has_news() || manner != Manner::Alone {
-        return Ok(());
-    }
-    if work.asking == Asking::Nobody {
-        work.progress
-            .tell("approval_required", json!({ "tenant": tenant }));
-    }
-    let (screen, asking) = (work.context.screen, work.asking);
-    let question = goal.question();
-    let mut answer = tokio::task::spawn_blocking(move || confirm(&screen, asking, &question));
-    let mut renewal = tokio::time::interval(work.settings.lease.max(Duration::from_secs(1)) / 3);
-    renewal.tick().await;
-    loop {
-        tokio::select! {
-            answer = &mut answer => {
-                return answer.unwrap_or_else(|_| Err(Failure::error("the question broke down")));
-            }
-            _ = renewal.tick() => {
-                store.renew(clock::now_ms()).map_err(|error| of_state(&error))?;
-            }
-            _ = work.interrupt.changed(matih_executor::Answer::Continue) => {
-                return RunOnlooker(work).go_on();
-            }
+/// Of many tenants, a plan that a person has seen is carried out only as they have seen it.
+fn still_the_one_shown(planned: &Planned, goal: &Goal, manner: Manner) -> Result<(), Failure> {
+    match manner {
+        Manner::Fleet(Some(seen)) if seen != planned.plan.id() => {
+            let tenant = goal.tenant();
+            let message = format!(
+                "The plan of {tenant} is no longer the one that was shown. Nothing was changed."
+            );
+            Err(Failure::new(Exit::Stale, message).hint("plan again"))
         }
+        _ => Ok(()),
     }
-}
-
-/// What the guard has against a plan, as a failure.
-///
-/// # Errors
-/// It refuses (exit code 5), or wants an approval of its own (exit code 9).
-pub(crate) fn refuse(planned: &Planned, tenant: &matih_model::TenantId) -> Result<(), Failure> {
-    let (exit, what) = match &planned.verdict {
-        Verdict::Allowed => return Ok(()),
-        Verdict::NeedsApproval(_) => (Exit::Approval, "needs an approval of its own"),
-        Verdict::Refused(_) => (Exit::Denied, "is refused"),
-    };
-    const FEW: usize = 3;
-    let findings = planned.verdict.findings();
-    let mut message = format!("The plan of {tenant} {what}. Nothing was changed.");
-    for finding in findings.iter().take(FEW) {
-        message += &format!("\n  {}", finding.message);
-    }
-    if findings.len() > FEW {
-        message += &format!("\n  and {} more, as the plan says", findings.len() - FEW);
-    }
-    let failure = Failure::new(exit, message);
-    let data_only = findings.iter().all(|it| it.rule == Rule::DataLoss);
-    Err(match findings {
-        [] => failure,
-        [only] => failure.hint(only.hint.clone()),
-        _ if data_only => failure.hint("pass `--allow-data-loss all` if all of that is meant"),
-        [first, ..] => failure.hint(format!("{}; and so for the others", first.hint)),
-    })
 }
 
 async fn run_plan(

@@ -43,13 +43,14 @@ pub(super) async fn check(
     let plan = &saved.plan;
     let head = store.head().cloned();
     if plan.base() != head.as_ref().map(|head| head.id()) {
-        let now = head.map_or(0, |head| head.serial());
+        let from = match saved.serial {
+            0 => "nothing".to_owned(),
+            serial => format!("snapshot #{serial}"),
+        };
+        let now = head.map_or("nothing".to_owned(), |head| format!("#{}", head.serial()));
         return Err(stale(
             plan,
-            &format!(
-                "it starts from snapshot #{}, and #{now} is the newest",
-                saved.serial
-            ),
+            &format!("it starts from {from}, and the tenant is at {now}"),
         ));
     }
     spec_is_the_same(work, saved)?;

@@ -24,8 +24,12 @@ const PIECE: Duration = Duration::from_secs(30);
 /// They make no sense.
 pub(super) fn parse(cron: &str) -> Result<Cron, Failure> {
     Cron::from_str(cron).map_err(|error| {
-        Failure::usage(format!("`{cron}` is no schedule: {error}."))
-            .hint("for example '*/15 * * * *'")
+        let cause = error.to_string();
+        Failure::usage(format!(
+            "`{cron}` is no schedule: {}.",
+            cause.trim_end_matches('.')
+        ))
+        .hint("for example '*/15 * * * *'")
     })
 }
 
