@@ -21,7 +21,7 @@ use crate::template::{Failed, Filler, Memo};
 use crate::words::Word;
 
 /// Every name that a template can use.
-const ALL: [&str; 21] = [
+const ALL: [&str; 20] = [
     "tenant",
     "infrastructure",
     "data_sources",
@@ -39,17 +39,16 @@ const ALL: [&str; 21] = [
     "services",
     "dedicated_ingress",
     "ingress_replicas",
-    "size_percent",
     "names",
     "item",
     "key",
 ];
 
 /// The names that the templates of `[names]` can use.
-pub(crate) const BASE: &[&str] = ALL.split_at(18).0;
+pub(crate) const BASE: &[&str] = ALL.split_at(17).0;
 
 /// The names that steps and resources can use.
-pub(crate) const NAMES: &[&str] = ALL.split_at(19).0;
+pub(crate) const NAMES: &[&str] = ALL.split_at(18).0;
 
 /// The names that a resource with a `for_each` can use.
 pub(crate) const ITEM_NAMES: &[&str] = &ALL;
@@ -108,7 +107,6 @@ impl Context {
             ("services", term(&Json::Object(sizing.services.clone()))),
             ("dedicated_ingress", Term::from(sizing.dedicated_ingress)),
             ("ingress_replicas", Term::from(sizing.ingress_replicas)),
-            ("size_percent", Term::from(sizing.percent)),
         ];
         let terms = terms
             .into_iter()

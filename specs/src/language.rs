@@ -281,3 +281,72 @@ fn secret_ref(place: &Attributes) -> Option<SecretRef> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eval(source: &str) -> Result<Option<Value>, String> {
+        let tenant = TenantId::new("acme").unwrap();
+        let scope = Scope {
+            tenant: &tenant,
+            secret: &|_| None,
+        };
+        let json = serde_json::json!({"t": {"a": 1, "none": null, "list": [1, null, 2]}});
+        let terms = formula(source).and_then(|formula| formula.eval(term(&json)));
+        scope.value(&terms.map_err(|error| explain(&error))?)
+    }
+
+    #[test]
+    fn an_expression_keeps_its_type_and_nothing_is_left_out() {
+        assert_eq!(eval("t.a + 1"), Ok(Some(Value::Integer(2))));
+        assert_eq!(eval("t.a == 1"), Ok(Some(Value::Bool(true))));
+        assert_eq!(eval("t.none"), Ok(None));
+        assert_eq!(
+            eval("t.list"),
+            Ok(Some(Value::List(vec![1.into(), 2.into()])))
+        );
+        assert_eq!(
+            eval("{'a': t.none}"),
+            Ok(Some(Value::Map(Attributes::new())))
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_is_an_error_wherever_it_stands() {
+        for source in [
+            "t.b",
+            "t.b == 1",
+            "t.b is defined",
+            "t.b or 1",
+            "[t.b]",
+            "'x' ~ t.b",
+        ] {
+            let message = eval(source).unwrap_err();
+            assert!(
+                message.starts_with("`b` is not defined here; "),
+                "{source}: {message}"
+            );
+        }
+        assert_eq!(eval("'b' in t or 'a' in t"), Ok(Some(Value::Bool(true))));
+        assert!(eval("t['b']").is_err());
+    }
+
+    #[test]
+    fn references_and_secrets_may_come_from_expressions() {
+        let reference = eval("{'$ref': 'dns.zone/z', 'output': 'name'}")
+            .unwrap()
+            .unwrap();
+        assert!(matches!(reference, Value::Ref(it) if it.to_string() == "acme/dns.zone/z#name"));
+        let secret = eval("{'$secret': {'env': 'X'}}").unwrap().unwrap();
+        assert!(matches!(secret, Value::Secret(it) if it.reference == SecretRef::Env("X".into())));
+        assert!(eval("{'$ref': 'dns.zone/z', 'output': 'name', 'more': 1}").is_err());
+    }
+
+    #[test]
+    fn names_of_names_stay_the_same_for_good() {
+        // Objects in the world bear these: another digest would orphan them.
+        assert_eq!(hash6("matih/acme"), "ca5b5b");
+        assert_eq!(uuid("acme/storage"), "61e93775-6969-8f76-b7c8-5189c3d23b0c");
+    }
+}

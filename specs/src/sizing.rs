@@ -3,13 +3,16 @@
 //! Promises exact arithmetic in thousandths of a core and bytes. Knows the tables of a blueprint
 //! by their form and none of their numbers.
 
+mod quota;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::quantity::Quantity;
-use crate::schema::{Modules, Quota, TenantSpec};
+use quota::{ONE, Pod, Usage, limit, quota, scaled};
+
+use crate::schema::{Modules, TenantSpec};
 use crate::words::Word;
 
 /// The tables that matih computes with; the others are for templates only.
@@ -78,8 +81,6 @@ pub(crate) struct Sizing {
     pub(crate) dedicated_ingress: bool,
     /// How many pods that ingress has.
     pub(crate) ingress_replicas: u32,
-    /// The share of the tier's quota that the tenant's size is.
-    pub(crate) percent: u32,
 }
 
 impl Sizing {
@@ -223,103 +224,6 @@ impl Tables {
             used,
             dedicated_ingress,
             ingress_replicas,
-            percent,
         })
     }
-}
-
-/// One whole thing, in thousandths.
-const ONE: u128 = 1000;
-
-/// Amounts by the name that a Kubernetes quota has for them, in thousandths.
-pub(crate) type Usage = BTreeMap<&'static str, u128>;
-
-/// What one pod takes out of each part of a quota.
-struct Pod([(&'static str, u128); 5]);
-
-impl Pod {
-    fn of(resources: &Resources) -> Result<Self, String> {
-        let amount = |text: &str| {
-            let amount = Quantity::new(text).ok_or(format!("`{text}` is not a quantity"));
-            amount.map(|amount| amount.millis())
-        };
-        Ok(Self([
-            ("requests.cpu", amount(&resources.requests.cpu)?),
-            ("requests.memory", amount(&resources.requests.memory)?),
-            ("limits.cpu", amount(&resources.limits.cpu)?),
-            ("limits.memory", amount(&resources.limits.memory)?),
-            ("pods", ONE),
-        ]))
-    }
-
-    fn add_to(&self, used: &mut Usage, count: u32) {
-        for (name, amount) in self.0 {
-            *used.entry(name).or_default() += amount * u128::from(count);
-        }
-    }
-
-    /// How many more fit.
-    fn room(&self, quota: &Map<String, Json>, used: &Usage) -> u32 {
-        let fitting = self.0.iter().filter_map(|(name, amount)| {
-            let free = limit(quota, name)?.saturating_sub(used.get(name).copied().unwrap_or(0));
-            free.checked_div(*amount)
-        });
-        fitting
-            .min()
-            .and_then(|count| u32::try_from(count).ok())
-            .unwrap_or(u32::MAX)
-    }
-}
-
-/// What a quota allows of one thing, in thousandths.
-fn limit(quota: &Map<String, Json>, name: &str) -> Option<u128> {
-    let text = quota.get(name)?.as_str()?;
-    // Zero is a limit too, and no quantity of a spec.
-    if text == "0" {
-        Some(0)
-    } else {
-        Quantity::new(text).map(|amount| amount.millis())
-    }
-}
-
-/// A share of a count, never less than one.
-fn scaled(count: u32, percent: u32) -> u32 {
-    (count * percent / 100).max(1)
-}
-
-/// The quota of a tier at a size, under the values that a spec puts in its place.
-fn quota(
-    row: &BTreeMap<String, Json>,
-    percent: u32,
-    own: Option<&Quota>,
-) -> Result<Map<String, Json>, String> {
-    let own = serde_json::to_value(own).unwrap_or_default();
-    let mut found = Map::new();
-    for (name, base) in row {
-        let key = name.replace('.', "_");
-        let text = match own.get(&key) {
-            Some(Json::String(text)) => text.clone(),
-            Some(Json::Number(number)) => number.to_string(),
-            _ => share(name, base, percent)?,
-        };
-        found.insert(name.clone(), text.into());
-    }
-    Ok(found)
-}
-
-/// A share of an amount, in the unit of the amount; counts are rounded up.
-fn share(name: &str, base: &Json, percent: u32) -> Result<String, String> {
-    let percent = u128::from(percent);
-    if let Some(count) = base.as_u64() {
-        return Ok((u128::from(count) * percent).div_ceil(100).to_string());
-    }
-    let text = base.as_str().unwrap_or_default();
-    let amount = Quantity::new(text).ok_or(format!("`{name} = {base}` is not a quantity"))?;
-    let millis = amount.millis() * percent / 100;
-    Ok(match text.ends_with('i') {
-        true if (millis / ONE).is_multiple_of(1 << 30) => format!("{}Gi", (millis / ONE) >> 30),
-        true => format!("{}Mi", (millis / ONE) >> 20),
-        false if millis.is_multiple_of(ONE) => (millis / ONE).to_string(),
-        false => format!("{millis}m"),
-    })
 }
