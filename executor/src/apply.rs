@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use matih_model::{Op, Origin, Plan, Snapshot, Verb};
-use matih_state::{CommitRequest, Finish, LockedStore, RunOutcome, RunStart, TenantStatus};
+use matih_state::{
+    CommitRequest, Finish, LockedStore, Outcome, RunOutcome, RunStart, TenantStatus,
+};
 use tokio::time::Instant;
 
 use crate::boundary::{ActionPoint, Onlooker, RunPoint};
@@ -155,6 +157,8 @@ impl Run<'_> {
             });
             let best_effort = self.is_best_effort(job.action);
             if let Some(report) = self.actions.get_mut(job.action.index.as_usize()) {
+                report.half_done = !settled.done
+                    && matches!(settled.outcome, Outcome::Applied(_) | Outcome::Unsettled);
                 report.fate = match std::mem::replace(&mut report.fate, Fate::NotStarted) {
                     _ if settled.done => Fate::Done {
                         adopted: matches!(job.action.op, Op::Create { .. }),

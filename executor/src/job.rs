@@ -121,7 +121,7 @@ impl<'p> Job<'p> {
         watch.cross_action(self.action, self.attempt, ActionPoint::IntentCommitted)?;
         if self.in_doubt {
             let sight = self.look().await?;
-            self.in_doubt = false;
+            self.in_doubt = self.has_begun(&sight);
             if let Some(reply) = self.done_already(sight)? {
                 return Ok(reply);
             }
@@ -162,6 +162,21 @@ impl<'p> Job<'p> {
             &self.wanted.attributes,
         )
         .await
+    }
+
+    /// After a look: whether a part of the action is there. It stays so though every later try
+    /// does nothing, so the doubt does too.
+    fn has_begun(&self, sight: &Sight) -> bool {
+        match (&self.action.op, sight) {
+            (Op::Create { .. }, Sight::Different(_)) => true,
+            (
+                Op::Update {
+                    recorded, expects, ..
+                },
+                Sight::Different(observed),
+            ) => expects.as_ref().or(recorded.version.as_ref()) != Some(&observed.version),
+            _ => false,
+        }
     }
 
     /// After a look: the reply, if there is nothing left to do. Otherwise the next request is

@@ -67,6 +67,8 @@ pub struct ActionReport {
     pub steps: Vec<StepNumber>,
     /// What it came to.
     pub fate: Fate,
+    /// It failed, and a part of it is there.
+    pub half_done: bool,
     /// How often it was tried.
     pub tries: u32,
     /// Milliseconds from its start to its end, waits included; 0 if it never started.
@@ -150,6 +152,7 @@ impl ActionReport {
             phase: action.phase(),
             steps: action.steps().to_vec(),
             fate: Fate::NotStarted,
+            half_done: false,
             tries: 0,
             ms: 0,
         }
@@ -180,13 +183,14 @@ impl Report {
     pub fn ending(&self) -> Ending {
         let counts = self.counts();
         let has = |wanted: fn(&Fate) -> bool| self.actions.iter().any(|it| wanted(&it.fate));
+        let half_done = self.actions.iter().any(|it| it.half_done);
         if has(|fate| matches!(fate, Fate::Unsettled(_))) {
             Ending::Unsettled
         } else if counts.failed + counts.blocked + counts.not_started == 0 {
             Ending::Complete
         } else if self.stopped == Some(Stop::Drained) {
             Ending::Drained
-        } else if counts.created + counts.updated + counts.deleted == 0 {
+        } else if counts.created + counts.updated + counts.deleted == 0 && !half_done {
             Ending::FailedBeforeEffect
         } else {
             Ending::Partial
@@ -214,6 +218,7 @@ mod tests {
             phase: Phase::new(1).unwrap(),
             steps: Vec::new(),
             fate: fate.clone(),
+            half_done: false,
             tries: 1,
             ms: 0,
         };
@@ -281,5 +286,18 @@ mod tests {
             let report = report(&fates, stopped);
             assert_eq!(report.ending(), ending, "{fates:?}");
         }
+    }
+
+    #[test]
+    fn what_is_half_done_was_an_effect() {
+        let failed = Fate::Failed(Failure {
+            kind: ErrorKind::Unknown,
+            message: "no reply".to_owned(),
+            hint: None,
+        });
+        let mut report = report(&[("create", failed)], Some(Stop::Failure));
+        assert_eq!(report.ending(), Ending::FailedBeforeEffect);
+        report.actions[0].half_done = true;
+        assert_eq!(report.ending(), Ending::Partial);
     }
 }
