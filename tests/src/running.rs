@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -55,25 +56,42 @@ impl Running {
         }
     }
 
-    /// Stops it where it stands; it does not notice.
-    pub fn stop(&self) {
-        self.signal(Signal::STOP);
+    /// Waits until it sleeps: it has sent itself SIGSTOP.
+    #[track_caller]
+    pub fn wait_until_stopped(&mut self) {
+        let stat = format!("/proc/{}/stat", self.pid());
+        loop {
+            // The state is the letter after the name, which stands in parentheses.
+            let text = std::fs::read_to_string(&stat).unwrap_or_default();
+            if text
+                .rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('T'))
+            {
+                return;
+            }
+            if !self.is_running() {
+                fail(&format!("it ended and did not stop:\n{}", self.stderr()));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets it go on.
-    pub fn wake(&self) {
+    pub fn wake(&mut self) {
         self.signal(Signal::CONT);
     }
 
     /// Ends it with no chance to tidy up.
-    pub fn kill(&self) {
+    pub fn kill(&mut self) {
         self.signal(Signal::KILL);
     }
 
+    /// Sends a signal, unless the process has ended: its id may be another's by now.
     #[track_caller]
-    fn signal(&self, signal: Signal) {
-        // The process is a child that nobody has waited for, so its id is still its own.
-        if let Err(error) = kill_process(Pid::from_child(&self.child), signal) {
+    fn signal(&mut self, signal: Signal) {
+        if self.is_running()
+            && let Err(error) = kill_process(Pid::from_child(&self.child), signal)
+        {
             fail(&format!("a signal to {}: {error}", self.pid()));
         }
     }

@@ -193,7 +193,7 @@ fn settled(value: &Value) -> Value {
         Value::Object(map) => {
             let is_secret = map.contains_key("$secret");
             let kept = |key: &&String| {
-                !VOLATILE.contains(&key.as_str()) && !(is_secret && *key == "digest")
+                !(VOLATILE.contains(&key.as_str()) || is_secret && *key == "digest")
             };
             let keys = map.keys().filter(kept);
             keys.map(|key| (key.clone(), settled(&map[key]))).collect()
