@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use matih_executor::{Ending, Fate, OnFailure};
 use matih_model::ErrorKind;
-use matih_providers::simulated::{CallOp, Fault, FaultRule};
+use matih_providers::simulated::{CallOp, FaultRule};
 use matih_state::TenantStatus;
 use tokio::time::Instant;
 
@@ -269,12 +269,4 @@ async fn a_doubt_that_outlives_the_tries_is_settled_at_the_end_or_left_pending()
         .unwrap();
     assert_eq!(done.fate, Fate::Done { adopted: true });
     assert_eq!(bench.store.pending(&crate::tenant::acme()).unwrap(), []);
-}
-
-#[test]
-fn every_fault_has_a_name_here() {
-    let words = ["fail", "throttle", "lose_reply", "hang", "partial"];
-    for word in words {
-        assert_eq!(word.parse::<Fault>().unwrap().name(), word);
-    }
 }
