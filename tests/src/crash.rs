@@ -210,10 +210,11 @@ impl Deed<'_> {
 }
 
 impl Tally {
-    /// How many ends there should be, all of them right.
+    /// Whether every chosen boundary was visited, some were chosen, and all ends are right.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.failures.is_empty() && self.visited == self.chosen && self.recovered >= self.chosen
+        let visited = self.chosen > 0 && self.visited == self.chosen;
+        visited && self.failures.is_empty() && self.recovered >= self.chosen
     }
 }
 
