@@ -162,7 +162,7 @@ impl Simulated {
                 }
             }
             hangs = matches!(fault, Some(Fault::Hang));
-            Ok(Err(struck(fault.as_ref(), &subject)))
+            Ok(Err(struck(fault.as_ref())))
         });
         call.crossing.cross(Point::Acted)?;
         if hangs {
@@ -188,7 +188,7 @@ impl Simulated {
         if fault == Fault::Hang {
             tokio::time::sleep(timeout).await;
         }
-        Err(struck(Some(&fault), target.subject))
+        Err(struck(Some(&fault)))
     }
 }
 

@@ -20,7 +20,7 @@ impl Simulated {
                 if fault.is_none() {
                     return self.answer(session, request, clock);
                 }
-                let error = struck(fault, &request.address.to_string());
+                let error = struck(fault);
                 Ok(Reading::Unknown(error.message))
             };
             requests.iter().enumerate().map(answer).collect()

@@ -96,8 +96,9 @@ fn rules(session: &Session<'_>) -> Done<Vec<(i64, FaultRule, u64)>> {
         .collect()
 }
 
-/// What the caller hears of a fault; without one, that its time was over.
-pub(super) fn struck(fault: Option<&Fault>, subject: &str) -> ProviderError {
+/// What the caller hears of a fault; without one, that its time was over. The caller knows which
+/// resource it asked about, so the message does not say it again.
+pub(super) fn struck(fault: Option<&Fault>) -> ProviderError {
     let (kind, text) = match fault {
         Some(Fault::Fail { kind, message }) => (*kind, message.as_str()),
         Some(Fault::Throttle { retry_after }) => (
@@ -112,10 +113,6 @@ pub(super) fn struck(fault: Option<&Fault>, subject: &str) -> ProviderError {
             ErrorKind::Unknown,
             "no reply came in the time that the call had",
         ),
-    };
-    let text = match subject {
-        "" => text.to_owned(),
-        subject => format!("{subject}: {text}"),
     };
     ProviderError::new(kind, text)
 }

@@ -23,7 +23,7 @@ async fn struck_once(fault: &str) -> (Cloud, ProviderError) {
 async fn a_failure_does_nothing_and_says_what_the_script_says() {
     let (cloud, error) = struck_once("fail:denied:not today").await;
     assert_eq!(error.kind, ErrorKind::Denied);
-    assert_eq!(error.message, "acme/helm.release/ai: not today");
+    assert_eq!(error.message, "not today");
     assert!(cloud.sandbox().list(None).unwrap().is_empty());
     assert!(!cloud.create(AT, WANTED).await.unwrap().adopted);
 }
