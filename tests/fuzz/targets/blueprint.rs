@@ -1,0 +1,9 @@
+//! A blueprint file of any bytes, laid over the built-in one: diagnostics or steps, never a panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use matih_specs::{Blueprint, Source};
+
+fuzz_target!(|text: &str| {
+    let _ = Blueprint::overlaid(vec![Source::new("overlay.toml", text)]);
+});
