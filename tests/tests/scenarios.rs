@@ -23,6 +23,19 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    bad_spec
+    blocks
+    destroy
+    drift
+    failure
+    first_apply
+    fleet
+    module_off
+    record_care
+    replace
+    stale_plan
+    tier_upgrade
+    update
     version
 }
 
