@@ -93,4 +93,19 @@ mod tests {
         assert!(read("locks", 7, &sealed.body).is_err());
         assert!(read("runs", 7, b"[\"a\",\"c\"]").is_err());
     }
+
+    #[test]
+    fn a_record_is_kept_under_its_own_digest_and_passes_unchanged_only() {
+        let json = r#"{"resource":{"address":"acme/helm.release/a","phase":5,"steps":[],
+            "attributes":{"chart":"1"},"lifecycle":{},
+            "retry":{"timeout_seconds":60,"backoff_seconds":[]}},
+            "remote_id":"uid","outputs":{},"generation":1}"#;
+        let record: Recorded = serde_json::from_str(json).unwrap();
+        let sealed = seal_record(&record).unwrap();
+        assert_eq!(sealed.seal, record.digest(), "one digest, two ways to it");
+        assert_eq!(unseal_record(&sealed.seal, &sealed.body).unwrap(), record);
+        let text = String::from_utf8(sealed.body.clone()).unwrap();
+        let changed = text.replace("\"uid\"", "\"uie\"");
+        assert!(unseal_record(&sealed.seal, changed.as_bytes()).is_err());
+    }
 }

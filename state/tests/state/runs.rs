@@ -197,9 +197,10 @@ fn an_outcome_that_nobody_knows_keeps_the_run_open_across_its_commit() {
     let failed = RunOutcome::Failed {
         error: "a: no answer".into(),
     };
-    let partial = locked
-        .commit(&commit_request("run-2", failed, START))
-        .unwrap();
+    let mut ending = commit_request("run-2", failed, START);
+    ending.inputs = Some(plan.inputs());
+    let partial = locked.commit(&ending).unwrap();
+    assert_eq!(locked.summary().inputs, None, "whatever the caller thinks");
     assert_eq!((partial.serial(), partial.resources().len()), (2, 1));
     assert_eq!(locked.summary().status, TenantStatus::Active);
     locked.release(START).unwrap();
