@@ -69,7 +69,7 @@ impl Ended {
     }
 
     /// What failed was taken back.
-    pub(crate) fn taken_back(&mut self, _plan: &Plan, report: Report, to: Option<&Snapshot>) {
+    pub(crate) fn taken_back(&mut self, report: Report, to: Option<&Snapshot>) {
         self.exit = match report.ending() {
             Ending::Complete => Exit::Error,
             _ => Exit::Partial,
@@ -173,14 +173,22 @@ impl Ended {
     fn failure(&self, report: &Report) -> String {
         let mut text = String::new();
         for (action, failure) in report.failures() {
+            let steps = match super::plan::steps(&action.steps) {
+                steps if steps.is_empty() => String::new(),
+                steps => format!(", step {steps}"),
+            };
             let _ = writeln!(
                 text,
-                "\n{} {} ({}, step {}): {}",
+                "\n{} {} ({}{steps}): {}{}",
                 paint(BAD, "failed:"),
                 action.address,
                 action.verb,
-                super::plan::steps(&action.steps),
-                cause(&action.address, &failure.message)
+                cause(&action.address, &failure.message),
+                if action.half_done {
+                    "; a part of it is there"
+                } else {
+                    ""
+                }
             );
             if let Some(hint) = &failure.hint {
                 let _ = writeln!(text, "hint: {hint}");
@@ -299,3 +307,6 @@ pub(crate) fn recovery(tenant: &TenantId, run: &RunId, recovery: &Recovery) -> S
         settled - done
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -262,7 +262,7 @@ async fn back(
     }
     let run = clock::run_id();
     let report = run_plan(work, store, world, &back.plan, run, false).await?;
-    ended.taken_back(&back.plan, report, before.as_deref());
+    ended.taken_back(report, before.as_deref());
     Ok(())
 }
 
