@@ -36,6 +36,22 @@ fn a_create_waits_for_what_it_depends_on_also_through_what_stays() {
 }
 
 #[test]
+fn a_delete_waits_for_what_depended_on_it_also_through_what_stays() {
+    let case = Case::new(
+        [
+            res("box/z"),
+            res("box/b").needs("box/z"),
+            res("box/c").needs("box/b"),
+        ],
+        [res("box/b")],
+    );
+    assert_eq!(
+        waits(&case.plan()),
+        ["delete box/c after ", "delete box/z after delete box/c"]
+    );
+}
+
+#[test]
 fn ties_go_by_phase_and_then_by_address() {
     let case = Case::fresh([
         res("box/d").phase(1),
