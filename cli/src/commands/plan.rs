@@ -32,7 +32,6 @@ struct Planner {
     installation: Installation,
     compiler: Compiler,
     store: Option<Store>,
-    timings: Timings,
 }
 
 /// The plan of one tenant, told; the plan itself is kept only if it is to be saved.
@@ -52,10 +51,15 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Outcome {
     let specs = planner.compiler.check(context, &sources, &same)?;
     let is_same = |source: &&Source| same.contains_key(&planner.compiler.inputs(source));
     let same: Vec<&Source> = sources.iter().filter(is_same).collect();
+    let timings = if specs.is_empty() {
+        Timings::new()
+    } else {
+        planner.timings()?
+    };
     let (shared, runtime) = (planner.clone(), Handle::current());
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let mut all = Box::pin(in_order(jobs, specs, move |parsed: Parsed| {
-        runtime.block_on(shared.one(&parsed))
+        runtime.block_on(shared.one(&parsed, &timings))
     }));
     let mut told = Vec::new();
     while let Some(one) = all.next().await {
@@ -79,18 +83,21 @@ impl Planner {
         let compiler = Compiler::new(context, &platform)?;
         let installation = Installation::of(context, platform)?;
         let store = installation.store()?;
-        let timings = match &store {
-            Some(store) => store.timings().map_err(|error| of_state(&error))?,
-            None => BTreeMap::new(),
-        };
         Ok(Self {
             context: context.clone(),
             args: args.clone(),
             installation,
             compiler,
             store,
-            timings,
         })
+    }
+
+    /// How long actions took; read only where there is something to estimate.
+    fn timings(&self) -> Result<Timings, Failure> {
+        match &self.store {
+            Some(store) => store.timings().map_err(|error| of_state(&error)),
+            None => Ok(Timings::new()),
+        }
     }
 
     fn wants_json(&self) -> bool {
@@ -113,7 +120,7 @@ impl Planner {
         .await
     }
 
-    async fn one(&self, parsed: &Parsed) -> Result<Told, Failure> {
+    async fn one(&self, parsed: &Parsed, timings: &Timings) -> Result<Told, Failure> {
         let desired = self
             .compiler
             .compile(parsed, &self.installation.secret_digest());
@@ -128,7 +135,7 @@ impl Planner {
         }
         let places = self.installation.platform.file.apply.parallelism;
         let places = usize::try_from(places).unwrap_or(1);
-        explain(&self.installation, &mut planned, &self.timings, places)?;
+        explain(&self.installation, &mut planned, timings, places)?;
         Ok(self.tell(&order, &planned))
     }
 
