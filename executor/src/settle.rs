@@ -31,6 +31,16 @@ pub(crate) struct Settled {
 /// with the same demand.
 pub(crate) fn settle(op: &Op, sight: Sight, references: &BTreeMap<OutputRef, Value>) -> Settled {
     let (outcome, done, found) = match (op, sight) {
+        // The token of before: nothing of ours has changed, even where it looks as wanted, as
+        // what only loses an attribute, or only gets another secret, does all along.
+        (
+            Op::Update {
+                recorded, expects, ..
+            },
+            Sight::AsWanted(observed) | Sight::Different(observed),
+        ) if expects.as_ref().or(recorded.version.as_ref()) == Some(&observed.version) => {
+            (Outcome::NotDone, false, "there, as it was before")
+        }
         (Op::Create { .. } | Op::Update { .. }, Sight::AsWanted(observed)) => (
             applied(op, observed, references, false),
             true,
@@ -41,23 +51,11 @@ pub(crate) fn settle(op: &Op, sight: Sight, references: &BTreeMap<OutputRef, Val
             (outcome, false, "there, but not as wanted")
         }
         (Op::Create { .. }, Sight::Absent) => (Outcome::NotDone, false, "not there"),
-        (
-            Op::Update {
-                recorded, expects, ..
-            },
-            Sight::Different(observed),
-        ) => {
-            let before = expects.as_ref().or(recorded.version.as_ref());
-            if before == Some(&observed.version) {
-                (Outcome::NotDone, false, "there, as it was before")
-            } else {
-                (
-                    Outcome::Unsettled,
-                    false,
-                    "there, neither as wanted nor as it was before",
-                )
-            }
-        }
+        (Op::Update { .. }, Sight::Different(_)) => (
+            Outcome::Unsettled,
+            false,
+            "there, neither as wanted nor as it was before",
+        ),
         (Op::Update { .. }, Sight::Absent) => (Outcome::NotDone, false, "gone"),
         (Op::Delete { .. }, Sight::Absent) => (Outcome::Deleted, true, "gone, as wanted"),
         (Op::Delete { .. }, _) => (Outcome::NotDone, false, "still there"),
@@ -161,6 +159,7 @@ mod tests {
             (&create, Sight::Absent, Outcome::NotDone, false),
             (&update, wanted("new"), applied, true),
             (&update, other("old"), Outcome::NotDone, false),
+            (&update, wanted("old"), Outcome::NotDone, false),
             (&update, other("half"), Outcome::Unsettled, false),
             (&update, Sight::Absent, Outcome::NotDone, false),
             (&delete, Sight::Absent, Outcome::Deleted, true),
