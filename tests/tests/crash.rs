@@ -3,6 +3,7 @@
 //! `cargo test` visits a fixed stride of the boundaries. `MATIH_CRASH_STRIDE=1` visits all of
 //! them, `MATIH_CRASH_TWICE=1` kills each recovery at its next eight boundaries too;
 //! `tests/run crash`, `crash-all` and `crash-twice` set them, with a release build.
+//! `MATIH_CRASH_VERB=update` does that deed alone.
 
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,9 @@ fn each_deed(visit: impl Fn(&Deed<'_>)) {
         ("rollback", &updated, ROLLBACK, PLAN),
         ("destroy", &updated, DESTROY, PLAN_DESTROY),
     ] {
+        if std::env::var("MATIH_CRASH_VERB").is_ok_and(|only| only != verb) {
+            continue;
+        }
         visit(&Deed {
             verb,
             tenant: ACME,
