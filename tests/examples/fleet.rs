@@ -122,6 +122,10 @@ fn write_specs(folder: &Path, tenants: u32) -> Result<(), Box<dyn Error>> {
         let slug = format!("tenant{number:04}");
         let spec = acme
             .replace("slug = \"acme\"", &format!("slug = \"{slug}\""))
+            .replace(
+                "name = \"Acme Corporation\"",
+                &format!("name = \"Tenant {number}\""),
+            )
             .replace("acme/", &format!("{slug}/"))
             .replace("acme.example", &format!("{slug}.example"));
         fs::write(folder.join("tenants").join(format!("{slug}.toml")), spec)?;
