@@ -1,8 +1,8 @@
 //! What plan, apply, resume, rollback, destroy and drift have in common.
 //!
 //! [`Workshop`] holds everything that a run needs. [`planning`] makes a plan and all that is told
-//! with it; [`carry_out`] takes a tenant's lock, settles what a crash left, plans, asks, applies
-//! and reports; [`unchanged`] recognises a tenant that needs none of that; [`fleet`] does it to
+//! with it; [`carry_out()`] takes a tenant's lock, settles what a crash left, plans, asks, applies
+//! and reports; [`unchanged()`] recognises a tenant that needs none of that; [`fleet()`] does it to
 //! many tenants at once.
 
 mod agree;
