@@ -15,6 +15,7 @@ mod running;
 mod sandbox;
 pub mod scenario;
 pub mod seed;
+pub mod simulation;
 pub mod source;
 pub mod world;
 
