@@ -187,3 +187,40 @@ fn reply<T: Send + 'static>(
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::AuditEvent;
+    use crate::holder::Holder;
+    use crate::store::{NewInstallation, OpenOptions};
+
+    #[test]
+    fn a_refused_piece_of_a_shared_transaction_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let create = Some(NewInstallation {
+            id: "test".to_owned(),
+            who: "ada".to_owned(),
+            host: "here".to_owned(),
+            now_ms: 1,
+        });
+        let (mut connection, _) = crate::connect::open(&path, &OpenOptions { create }).unwrap();
+        let job = |good: bool| Job {
+            anchoring: Anchoring::Later,
+            work: Box::new(move |tx| {
+                let holder = Holder::of_this_process("ada", "test");
+                let entry = AuditEntry::new(AuditEvent::Renewed, 1, &holder).with("good", good);
+                let written = tx.and_then(|tx| tx.audit(&entry)).is_ok();
+                (written && good, Box::new(|_| ()))
+            }),
+        };
+        let mut jobs = [true, false, true].map(job).into_iter();
+        transact(&mut connection, &mut jobs, false, &mut Vec::new()).unwrap();
+        let mut seen = Vec::new();
+        let visit = |_, entry: AuditEntry| seen.extend(entry.detail.get("good").cloned());
+        let end = chain::walk(&connection, Head::none(), visit).unwrap();
+        assert_eq!(seen, ["true", "true"]);
+        assert_eq!(end.seq, 3, "the first row tells of the making");
+    }
+}

@@ -154,6 +154,44 @@ fn every_older_copy_is_refused_and_a_restore_accepts_it() {
 }
 
 #[test]
+fn a_copy_that_went_its_own_way_is_refused_however_long_it_is() {
+    let place = Place::with(1);
+    let other = place.at("other.db");
+    for suffix in ["", ".anchor"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+        fs::copy(name(&place.state()), name(&other)).unwrap();
+    }
+    let store = open(&place.state()).unwrap();
+    apply(&store, "acme", "run-2", &[Wish::Update("a", "2")], START);
+    drop(store);
+    let store = open(&other).unwrap();
+    for number in 2..6 {
+        let content = format!("other {number}");
+        let wish = Wish::Update("a", &content);
+        apply(&store, "acme", &format!("run-{number}"), &[wish], START);
+    }
+    drop(store);
+    fs::copy(&other, place.state()).unwrap();
+    let error = refused(&place.state());
+    assert!(matches!(error, StateError::Forked { .. }), "{error}");
+}
+
+#[test]
+fn a_restore_passes_over_fences_that_no_anchor_knew() {
+    let place = Place::with(1);
+    let store = open(&place.state()).unwrap();
+    store.backup(&place.at("backup")).unwrap();
+    // A grant is not anchored until its run is opened.
+    let held = store.lock(&request("acme", "run-9", START)).unwrap();
+    let fence = held.fence();
+    drop((held, store));
+    restore(&place.state(), &back(Some(&place.at("backup")))).unwrap();
+    let store = open(&place.state()).unwrap();
+    let next = store.lock(&request("acme", "run-10", START)).unwrap();
+    assert!(next.fence() > fence, "{} came back", next.fence());
+}
+
+#[test]
 fn a_holder_from_before_a_restore_can_write_nothing() {
     let place = Place::with(2);
     let store = open(&place.state()).unwrap();
@@ -273,6 +311,21 @@ fn a_link_to_the_file_leads_to_the_same_state_and_anchor() {
     std::os::unix::fs::symlink(place.state(), &link).unwrap();
     assert_eq!(open(&link).unwrap().tenants().unwrap().len(), 1);
     assert!(!place.at("link.db.anchor").exists());
+}
+
+#[test]
+fn pruning_keeps_a_record_that_a_kept_snapshot_shares() {
+    let place = Place::new();
+    let store = Store::open(&place.state(), &create()).unwrap();
+    let both = [Wish::Create("a", "1"), Wish::Create("b", "1")];
+    apply(&store, "acme", "run-1", &both, START);
+    let head = apply(&store, "acme", "run-2", &[Wish::Update("a", "2")], START);
+    let mut locked = store.lock(&request("acme", "run-3", START)).unwrap();
+    assert_eq!(locked.prune(1, START).unwrap(), 1);
+    assert_eq!(store.head(&tenant("acme")).unwrap(), Some(head));
+    let report = store.verify().unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(report.records, 2);
 }
 
 #[test]
