@@ -5,6 +5,8 @@
 //! they are only put together. [`args`] says what may be typed, [`commands`] has one file a verb,
 //! [`render`] makes every text, [`exit`] every exit code.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod args;
 mod clock;
 mod commands;

@@ -9,6 +9,8 @@
 //! no provider, no database and no clock but the runtime's, and runs on whatever runtime it is
 //! polled by, so that a simulation with held time gives one trace for one seed.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod apply;
 mod boundary;
 mod error;

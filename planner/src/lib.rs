@@ -18,6 +18,8 @@
 //! (what differs, with `judge` and `attributes` for one resource and `resolve` for references),
 //! `order` (what comes first), and beside them `guard`, `inverse`, `drift` and `after`.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod after;
 mod attributes;
 mod diff;

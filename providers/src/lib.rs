@@ -5,6 +5,8 @@
 //! which one suite proves (`contract`). Refuses to know of plans, of state, and of what a tenant
 //! is. A new provider is a folder here and a line in the registry.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod kinds;

@@ -4,6 +4,8 @@
 //! told in one go with their places, and that nothing here touches the network, a clock or the
 //! state. The only I/O is in [`load`].
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 pub mod blueprint;
 pub mod compile;
 mod context;

@@ -18,6 +18,8 @@
 //! `table/`, `writer` makes transactions of it, `codec` seals rows, `anchor` and `connect` guard
 //! the door.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod anchor;
 mod audit;
 mod backup;

@@ -3,9 +3,13 @@
 use matih_model::{ErrorKind, Kind, Point, Reading};
 
 use super::hand::{Hand, contains, failed, holds, same, worked};
+use super::tokens::{
+    list_shows_one_installation_and_tenant, token_differs_when_ours_was_changed,
+    token_stays_when_the_server_changes_its_own,
+};
 use super::{Bench, Case};
 
-type Result = std::result::Result<(), String>;
+pub(super) type Result = std::result::Result<(), String>;
 
 macro_rules! cases {
     ($($name:ident)*) => {
@@ -374,35 +378,4 @@ async fn read_of_an_unknown_kind_is_never_missing(bench: &dyn Bench) -> Result {
         matches!(reading, Reading::Unknown(_)),
         format!("it reads {reading:?}"),
     )
-}
-
-async fn token_stays_when_the_server_changes_its_own(bench: &dyn Bench) -> Result {
-    let hand = Hand::new(bench)?;
-    let made = worked(hand.create(&hand.sample.first).await)?;
-    let before = hand.observe(&made.remote_id).await?;
-    bench.stir(&made.remote_id);
-    let after = hand.observe(&made.remote_id).await?;
-    holds(
-        after.attributes != before.attributes,
-        "the bench stirred nothing",
-    )?;
-    same("token", &after.version, &made.version)
-}
-
-async fn token_differs_when_ours_was_changed(bench: &dyn Bench) -> Result {
-    let hand = Hand::new(bench)?;
-    let made = worked(hand.create(&hand.sample.first).await)?;
-    bench.tamper(&made.remote_id);
-    let after = hand.observe(&made.remote_id).await?;
-    holds(after.version != made.version, "the token stayed")
-}
-
-async fn list_shows_one_installation_and_tenant(bench: &dyn Bench) -> Result {
-    let hand = Hand::new(bench)?;
-    let made = worked(hand.create(&hand.sample.first).await)?;
-    same("ours", &hand.list().await?, &vec![made.remote_id])?;
-    for other in [hand.in_installation("there"), hand.of_tenant("globex")?] {
-        same("others", &other.list().await?, &vec![])?;
-    }
-    Ok(())
 }

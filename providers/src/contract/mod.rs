@@ -7,6 +7,7 @@
 
 mod cases;
 mod hand;
+mod tokens;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,6 +1,6 @@
 //! Blueprints that are broken, each in one way.
 
-use crate::common::{compile_with, example};
+use crate::fixture::{compile_with, example};
 use matih_specs::{Blueprint, Source};
 
 /// How the text becomes `x.toml`, the text, the rule that it breaks, the place of the finding, and

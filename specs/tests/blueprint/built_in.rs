@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use crate::common::{
+use crate::fixture::{
     EXAMPLES, at, blueprint, catalog, compile_with, compiled, example, golden, parsed, spec,
     text_of,
 };

@@ -3,5 +3,5 @@
 
 mod broken;
 mod built_in;
-mod common;
+mod fixture;
 mod overlays;

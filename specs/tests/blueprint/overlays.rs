@@ -1,6 +1,6 @@
 //! What a platform's overlay and a spec can change, and what is said where they may not.
 
-use crate::common::{at, blueprint, catalog, compile_with, example, parsed, spec, text_of};
+use crate::fixture::{at, blueprint, catalog, compile_with, example, parsed, spec, text_of};
 use matih_model::{ResourceName, Value};
 use matih_specs::{
     Blueprint, Compiled, Diagnostics, SharedInputs, Source, StepStatus, inputs_digest,
@@ -83,7 +83,7 @@ fn a_folder_is_laid_over_the_built_in_files() {
     let tables = "[tiers.PROFESSIONAL]\nlog_retention_days = 45\n";
     std::fs::write(folder.path().join("tables.toml"), tables).unwrap();
     let blueprint = Blueprint::load(folder.path()).unwrap();
-    assert_ne!(blueprint.digest(), crate::common::blueprint().digest());
+    assert_ne!(blueprint.digest(), crate::fixture::blueprint().digest());
     let compiled = compile_with(&example("acme"), &blueprint).unwrap();
     let days = attribute(&compiled, "logging.tenant/logs", "retention_days");
     assert_eq!(days, Some(Value::Integer(45)));

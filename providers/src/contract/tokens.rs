@@ -1,0 +1,35 @@
+//! The promises of tokens and of lists.
+
+use super::hand::{Hand, holds, same, worked};
+use super::{Bench, cases::Result};
+
+pub(super) async fn token_stays_when_the_server_changes_its_own(bench: &dyn Bench) -> Result {
+    let hand = Hand::new(bench)?;
+    let made = worked(hand.create(&hand.sample.first).await)?;
+    let before = hand.observe(&made.remote_id).await?;
+    bench.stir(&made.remote_id);
+    let after = hand.observe(&made.remote_id).await?;
+    holds(
+        after.attributes != before.attributes,
+        "the bench stirred nothing",
+    )?;
+    same("token", &after.version, &made.version)
+}
+
+pub(super) async fn token_differs_when_ours_was_changed(bench: &dyn Bench) -> Result {
+    let hand = Hand::new(bench)?;
+    let made = worked(hand.create(&hand.sample.first).await)?;
+    bench.tamper(&made.remote_id);
+    let after = hand.observe(&made.remote_id).await?;
+    holds(after.version != made.version, "the token stayed")
+}
+
+pub(super) async fn list_shows_one_installation_and_tenant(bench: &dyn Bench) -> Result {
+    let hand = Hand::new(bench)?;
+    let made = worked(hand.create(&hand.sample.first).await)?;
+    same("ours", &hand.list().await?, &vec![made.remote_id])?;
+    for other in [hand.in_installation("there"), hand.of_tenant("globex")?] {
+        same("others", &other.list().await?, &vec![])?;
+    }
+    Ok(())
+}
