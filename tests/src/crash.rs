@@ -25,7 +25,7 @@ pub const COUNT: &str = "MATIH_BOUNDARY_COUNT";
 /// Kills run side by side: one for each of the two cores that the tests are made for.
 const WORKERS: usize = 2;
 /// The number of SIGKILL, the same on every Unix.
-const SIGKILL: i32 = 9;
+pub const SIGKILL: i32 = 9;
 
 /// One thing that a person does to a tenant, from a state that is prepared to an end that is
 /// known.

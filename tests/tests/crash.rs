@@ -5,13 +5,16 @@
 //! `tests/run crash`, `crash-all` and `crash-twice` set them, with a release build.
 //! `MATIH_CRASH_VERB=update` does that deed alone.
 
-use std::time::{Duration, Instant};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
+use std::time::Duration;
 
+use matih_tests::Sandbox;
 use matih_tests::acme::{self, ACME, APPLY, DESTROY, PLAN, PLAN_DESTROY, ROLLBACK};
-use matih_tests::crash::{Deed, Pace, Tally, verdict};
+use matih_tests::crash::{Deed, Pace, SIGKILL, Tally, verdict};
 use matih_tests::seed::Seed;
 use matih_tests::world::Facts;
-use matih_tests::{Running, Sandbox};
 
 /// From a boundary to the next one that is visited; prime, so that all six points of an action
 /// have their turn.
@@ -22,6 +25,20 @@ const TWICE_STRIDE: usize = 599;
 const SECOND: usize = 8;
 /// Kills at random times (reliability.md section 0.2 has 55).
 const TIMED: usize = 50;
+/// Below this many microseconds lies the moment of such a kill, from the line before it: about
+/// the time of a synced commit with what it allows to be sent.
+const PAUSE: usize = 2000;
+/// What the pipe holds, and the reader, in bytes: the least that Linux gives, some ten lines each.
+const PIPE: usize = 4096;
+/// An apply that tells each event in a line.
+const TOLD: &[&str] = &[
+    "apply",
+    "acme.toml",
+    "--auto-approve",
+    "--allow-data-loss",
+    "all",
+    "--json",
+];
 
 /// The four deeds, each from the state in which a person would do it.
 fn each_deed(visit: impl Fn(&Deed<'_>)) {
@@ -94,46 +111,45 @@ fn a_second_kill_in_the_recovery_loses_nothing() {
 #[test]
 fn a_kill_at_any_time_loses_nothing() {
     let written = acme::written();
-    let began = Instant::now();
     let whole = written.fork();
-    let _ = whole.run(APPLY).exits(0);
-    let took = began.elapsed();
+    let lines = whole.run(TOLD).exits(0).stdout.lines().count();
     let good = Facts::look(&whole, ACME, PLAN).end_state();
     let mut seed = Seed::new(50);
     let mut killed = 0;
     for round in 0..TIMED {
         let sandbox = written.fork();
-        // A twentieth more than the whole, so that the last moments have their turn too.
-        let after = took * u32::try_from(seed.below(1050)).unwrap() / 1000;
-        killed += usize::from(kill_after(&sandbox, after));
+        let (after, pause) = (seed.below(lines), seed.below(PAUSE));
+        killed += usize::from(kill_after(&sandbox, after, pause));
         let output = sandbox.run(APPLY);
         let facts = Facts::look(&sandbox, ACME, PLAN);
         let wrong = verdict(&facts.findings(), &output);
-        assert!(
-            wrong.is_empty(),
-            "round {round}, killed after {after:?}:\n{wrong}{output}"
-        );
-        assert_eq!(
-            facts.end_state(),
-            good,
-            "round {round}, killed after {after:?}"
-        );
+        let place = format!("round {round}, killed {pause} us after line {after} of {lines}");
+        assert!(wrong.is_empty(), "{place}:\n{wrong}{output}");
+        assert_eq!(facts.end_state(), good, "{place}");
     }
-    println!("{TIMED} kills at random times within {took:?}, {killed} of a running process");
+    println!("{TIMED} kills at random times, {killed} of a running process");
     assert!(
         killed > TIMED / 2,
         "only {killed} of {TIMED} kills met a running process"
     );
 }
 
-/// Starts an apply and kills it after this time; whether it was still running.
-fn kill_after(sandbox: &Sandbox, after: Duration) -> bool {
-    let mut apply = Running::start(sandbox, sandbox.command(APPLY), "killed");
-    std::thread::sleep(after);
-    let running = apply.is_running();
-    apply.kill();
-    let _ = apply.finish();
-    running
+/// Starts an apply and kills it this many microseconds after it has told so many lines; whether
+/// it was still running.
+///
+/// The pipe holds a few lines only, so the process cannot run far ahead of the reader, however
+/// busy the machine is; between two lines the moment of the kill is chance.
+fn kill_after(sandbox: &Sandbox, lines: usize, pause: usize) -> bool {
+    let mut command = sandbox.command(TOLD);
+    let mut apply = command.stderr(Stdio::null()).spawn().unwrap();
+    let pipe = apply.stdout.take().unwrap();
+    rustix::pipe::fcntl_setpipe_size(&pipe, PIPE).unwrap();
+    let mut told = BufReader::with_capacity(PIPE, pipe).lines();
+    let read = told.by_ref().take(lines).count();
+    assert_eq!(read, lines, "it told less than it did undisturbed");
+    std::thread::sleep(Duration::from_micros(pause as u64));
+    apply.kill().unwrap();
+    apply.wait().unwrap().signal() == Some(SIGKILL)
 }
 
 #[test]
