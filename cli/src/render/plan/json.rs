@@ -1,12 +1,15 @@
 //! A plan for programs. The shape is stable: keys are added, never changed or taken away.
 //!
 //! `{v, tenant, tier, tenancy, verb, plan, inputs, base: {serial, id}, refreshed, summary, waves,
-//! estimate_ms, changes: [{address, phase, steps, actions, reason, undo, attributes: [{path, before,
-//! after, forces_replacement, sensitive}]}], edits: [{edit, address, to}], drift, notes, guard,
-//! undo: {summary, one_way, loses_data}}`. Values are as in [`matih_model::value`]; a sensitive
-//! one is `{"$sensitive": true}`.
+//! estimate_ms, changes: [{address, phase, steps, actions, reason, undo, before, after, attributes:
+//! [{path, before, after, forces_replacement, sensitive}]}], edits: [{edit, address, to}], drift,
+//! notes, guard, undo: {summary, one_way, loses_data}}`. A change's `before` and `after` are all of
+//! the resource's attributes as recorded and as desired, null where there are none, so that a
+//! policy can judge what is about to be; its `attributes` are those that an update changes. Values
+//! are as in [`matih_model::value`]; a sensitive one is `{"$sensitive": true}` in a change, and
+//! `(sensitive value)` among all attributes.
 
-use matih_model::{AttributeChange, Edit, Op};
+use matih_model::{AttributeChange, Attributes, Edit, Op};
 use serde_json::{Value, json};
 
 use super::{PlanView, Row, counts, rows};
@@ -28,6 +31,8 @@ pub(crate) fn json(view: &PlanView<'_>) -> Value {
                 "reason": row.reason().map(ToString::to_string),
                 "forced_by": row.forced_by(),
                 "undo": row.undo(),
+                "before": before(view, row),
+                "after": after(view, row),
                 "attributes": attributes(row),
             })
         })
@@ -69,6 +74,23 @@ fn actions(row: &Row<'_>) -> Vec<&'static str> {
         .flatten()
         .map(Op::verb)
         .collect()
+}
+
+/// All attributes as recorded.
+fn before(view: &PlanView<'_>, row: &Row<'_>) -> Option<Attributes> {
+    let recorded = match (row.before, row.after) {
+        (Some(Op::Delete { recorded, .. }), _) | (_, Some(Op::Update { recorded, .. })) => recorded,
+        _ => return None,
+    };
+    let schema = view.catalog.get(&row.address.kind);
+    Some(value::masked(schema, &recorded.applied()))
+}
+
+/// All attributes as desired.
+fn after(view: &PlanView<'_>, row: &Row<'_>) -> Option<Attributes> {
+    let resource = row.after?.resource();
+    let schema = view.catalog.get(&row.address.kind);
+    Some(value::masked(schema, &resource.attributes))
 }
 
 fn attributes(row: &Row<'_>) -> Vec<Value> {

@@ -70,6 +70,17 @@ fn snapshot(list: Vec<Resource>) -> Snapshot {
 
 /// The plan from one list to the other, as text without colours.
 fn shown(before: Option<Vec<Resource>>, after: Vec<Resource>, detail: bool) -> String {
+    let text = seen(before, after, detail, text);
+    anstream::adapter::strip_str(&text).to_string()
+}
+
+/// The plan from one list to the other, as `how` shows it.
+fn seen<T>(
+    before: Option<Vec<Resource>>,
+    after: Vec<Resource>,
+    detail: bool,
+    how: impl Fn(&PlanView<'_>) -> T,
+) -> T {
     let (catalog, base, desired) = (catalog(), before.map(snapshot), graph(after));
     let plan = matih_planner::plan(&PlanInput {
         tenant: &TenantId::new("acme").unwrap(),
@@ -95,7 +106,7 @@ fn shown(before: Option<Vec<Resource>>, after: Vec<Resource>, detail: bool) -> S
         estimate_ms: Some(61_000),
         detail,
     };
-    anstream::adapter::strip_str(&text(&view)).to_string()
+    how(&view)
 }
 
 fn body(text: &str) -> &str {
@@ -217,4 +228,37 @@ fn nothing_to_do_is_said_in_two_words() {
     let list = || vec![resource("acme/dns.record/app", 5, 41, r#"{"ttl":60}"#)];
     let text = shown(Some(list()), list(), false);
     assert!(body(&text).starts_with("\nNo changes.\n"), "{text}");
+}
+
+#[test]
+fn programs_get_all_attributes_of_both_sides_and_nothing_sensitive() {
+    let app = |rest: &str| {
+        let attributes = format!(r#"{{"token":"hunter2",{rest}}}"#);
+        resource("acme/dns.record/app", 5, 41, &attributes)
+    };
+    let gone = resource("acme/postgres.database/ai", 4, 21, r#"{"name":"ai"}"#);
+    let new = resource("acme/helm.release/web", 5, 40, r#"{"values":{"a":1}}"#);
+    let plan = seen(
+        Some(vec![app(r#""ttl":60"#), gone]),
+        vec![app(r#""ttl":300"#), new],
+        false,
+        json,
+    );
+    let hidden = "(sensitive value)";
+    let sides: Vec<_> = plan["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| (&change["actions"][0], &change["before"], &change["after"]))
+        .map(|(verb, before, after)| serde_json::json!([verb, before, after]))
+        .collect();
+    assert_eq!(
+        serde_json::Value::from(sides),
+        serde_json::json!([
+            ["update", {"token": hidden, "ttl": 60}, {"token": hidden, "ttl": 300}],
+            ["create", null, {"values": {"a": 1}}],
+            ["delete", {"name": "ai"}, null],
+        ])
+    );
+    assert!(!plan.to_string().contains("hunter2"));
 }
