@@ -8,8 +8,10 @@
 pub mod acme;
 mod binary;
 pub mod canary;
+pub mod compiled;
 pub mod crash;
 mod golden;
+pub mod isolation;
 mod normalise;
 mod running;
 mod sandbox;
