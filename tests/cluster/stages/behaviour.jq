@@ -1,0 +1,1 @@
+.metadata.annotations["test.matih.ai/behaviour"] // .metadata.labels["test.matih.ai/behaviour"] // ([.spec.containers[].image | capture(":(?<tag>slow|crash-loop|image-missing|never-ready|fails)$").tag] | first) // "ready"
