@@ -232,10 +232,12 @@ fn applied(observed: Observed, op: &Op) -> Applied {
         outputs: observed.outputs,
         version: observed.version,
         adopted: matches!(op, Op::Create { .. }),
+        unready: None,
     }
 }
 
-/// The record of a create or update that succeeded; `None` for other operations.
+/// The record of a create or update that was carried out; `None` for other operations. What does
+/// not work yet is recorded with a demand for an update, which looks at it again.
 pub(crate) fn record(
     op: &Op,
     applied: Applied,
@@ -251,7 +253,7 @@ pub(crate) fn record(
         generation: generation(op),
         resolved: references.clone(),
         version: Some(applied.version),
-        unsettled: false,
+        unsettled: applied.unready.is_some(),
     })
 }
 

@@ -16,7 +16,7 @@ use matih_model::{
 /// How to go about reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObserveOptions {
-    /// At most this many questions in one call.
+    /// At most this many questions in one call, where the provider says nothing else.
     pub chunk: usize,
     /// At most this many calls at once.
     pub concurrency: usize,
@@ -71,7 +71,8 @@ pub async fn ask<'a>(
     let mut answers = Answers::default();
     let by_provider = group(registry, requests, &mut answers);
     let mut chunks = by_provider.iter().flat_map(|(provider, requests)| {
-        let chunks = requests.chunks(options.chunk.max(1));
+        let most = provider.questions().unwrap_or(options.chunk);
+        let chunks = requests.chunks(most.max(1));
         chunks.map(move |chunk| (*provider, chunk))
     });
     let mut running = FuturesUnordered::new();

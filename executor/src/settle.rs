@@ -79,6 +79,7 @@ fn applied(
         outputs: observed.outputs,
         version: observed.version,
         adopted: true,
+        unready: None,
     };
     match record(op, applied, references) {
         Some(mut recorded) => {
@@ -124,6 +125,7 @@ mod tests {
             attributes: Default::default(),
             outputs: Default::default(),
             version: Version(version.into()),
+            touches: Vec::new(),
         }
     }
 

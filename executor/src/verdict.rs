@@ -51,8 +51,11 @@ fn succeeded(job: &Job<'_>, reply: Reply) -> Closed {
     let done = Fate::Done { adopted: false };
     match reply {
         Reply::Applied(applied) => {
-            let fate = Fate::Done {
-                adopted: applied.adopted,
+            let fate = match applied.unready.clone() {
+                Some(error) => Fate::Failed(error.into()),
+                None => Fate::Done {
+                    adopted: applied.adopted,
+                },
             };
             let recorded = record(&job.action.op, applied, &job.wanted.references);
             let outcome = recorded.map_or(Outcome::NotDone, |it| Outcome::Applied(Arc::new(it)));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::path::AttributePath;
+use crate::reading::Touch;
 use crate::resource::{Recorded, Resource};
 use crate::value::Value;
 
@@ -103,6 +104,9 @@ pub struct AttributeChange {
     /// Neither value may be shown.
     #[serde(default)]
     pub sensitive: bool,
+    /// Who made it so, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Touch>,
 }
 
 /// One resource that differs.

@@ -40,7 +40,7 @@ pub use provider::{
     Abandoned, Applied, Call, CheckFinding, CheckReport, Crossing, ErrorKind, Found, Point,
     Provider, ProviderError, ProviderFuture, ReadRequest, Registry, RegistryError,
 };
-pub use reading::{Observation, Observed, Reading, Version};
+pub use reading::{Observation, Observed, Reading, Touch, Version};
 pub use resource::{Lifecycle, OwnerMark, Recorded, Resource, RetryPolicy};
 pub use schema::{
     AttributeSchema, Catalog, CatalogError, KindRole, KindSchema, OutputSchema, UndoClass,

@@ -147,6 +147,8 @@ pub struct Applied {
     pub version: Version,
     /// It was there already, with our mark.
     pub adopted: bool,
+    /// It is there as wanted and does not work, and why: it is recorded, and the action fails.
+    pub unready: Option<ProviderError>,
 }
 
 /// One question of a read.
@@ -194,6 +196,12 @@ pub trait Provider: Send + Sync {
 
     /// The kinds that it serves. Pure: asks nobody.
     fn kinds(&self) -> Vec<KindSchema>;
+
+    /// The most questions that one read should carry; `None`: as the caller likes. Who answers
+    /// from whole lists wants all questions at once.
+    fn questions(&self) -> Option<usize> {
+        None
+    }
 
     /// Answers each request, in order.
     fn read<'a>(&'a self, requests: &'a [ReadRequest<'a>]) -> ProviderFuture<'a, Vec<Reading>>;

@@ -1,10 +1,12 @@
 //! What is there now, as a provider read it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, RemoteId};
+use crate::path::AttributePath;
 use crate::value::{Attributes, Text};
 
 /// A provider's token for the state of the parts of an object that are ours. Equal tokens mean
@@ -24,6 +26,41 @@ pub struct Observed {
     pub outputs: Attributes,
     /// Its token now.
     pub version: Version,
+    /// Who set what is ours otherwise, where the provider can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touches: Vec<Touch>,
+}
+
+/// Somebody else's hand on a part of an object that is ours.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Touch {
+    /// The part.
+    pub path: AttributePath,
+    /// Whose hand, as the provider names it.
+    pub by: Text,
+    /// In which way, as the provider names it.
+    pub how: Text,
+    /// When, in RFC 3339, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Text>,
+}
+
+impl fmt::Display for Touch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by {} ({})", self.by, self.how)?;
+        match &self.when {
+            Some(when) => write!(f, " at {when}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Observed {
+    /// The hand that is on the part at `path`, or on a part of it.
+    pub fn touch(&self, path: &AttributePath) -> Option<&Touch> {
+        let meets = |touch: &&Touch| touch.path.covers(path) || path.covers(&touch.path);
+        self.touches.iter().find(meets)
+    }
 }
 
 /// The answer to one question "is it there, and how?".

@@ -230,6 +230,7 @@ impl<'a> Walk<'_, 'a> {
             path,
             before,
             after,
+            cause: None,
         });
     }
 }

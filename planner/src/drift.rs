@@ -90,12 +90,21 @@ pub(crate) fn differences(
     observed: &Observed,
     ignore: &[AttributePath],
 ) -> Vec<AttributeChange> {
-    compare(&Comparison {
+    let mut changes = compare(&Comparison {
         schema,
         desired: &recorded.resource.attributes,
         resolve: &|reference| recorded.resolved.get(reference).unwrap_or(&UNKNOWN),
         recorded,
         observed: Some(&observed.attributes),
         ignore,
-    })
+    });
+    blame(&mut changes, observed);
+    changes
+}
+
+/// Puts to each difference whose hand it was.
+pub(crate) fn blame(changes: &mut [AttributeChange], observed: &Observed) {
+    for change in changes {
+        change.cause = observed.touch(&change.path).cloned();
+    }
 }

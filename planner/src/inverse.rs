@@ -102,5 +102,6 @@ fn predicted(action: &Action, catalog: &Catalog) -> Applied {
         outputs: outputs.collect::<Attributes>(),
         version: Version("known after apply".into()),
         adopted: false,
+        unready: None,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use matih_model::{Address, AttributeChange, OutputRef, Reason, Recorded, Resource};
 
 use crate::attributes::{Comparison, compare};
+use crate::drift::blame;
 use crate::error::PlannerError;
 use crate::input::PlanInput;
 use crate::merge::merged;
@@ -61,7 +62,10 @@ impl Judge<'_> {
             observed: self.outlook.observed(address).map(|it| &it.attributes),
             ignore: &resource.lifecycle.ignore_changes,
         };
-        let attributes = compare(&comparison);
+        let mut attributes = compare(&comparison);
+        if let Some(observed) = self.outlook.observed(address) {
+            blame(&mut attributes, observed);
+        }
         let forcing = attributes.iter().filter(|change| change.forces_replacement);
         let forcing: Vec<_> = forcing.map(|change| change.path.clone()).collect();
         Ok(if self.input.options.replace.contains(address) {

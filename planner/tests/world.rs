@@ -313,6 +313,7 @@ pub(crate) fn as_applied(base: &Snapshot, name: &str) -> Observed {
         attributes: recorded.applied(),
         outputs: recorded.outputs.clone(),
         version: recorded.version.clone().unwrap(),
+        touches: Vec::new(),
     }
 }
 
@@ -359,5 +360,6 @@ fn answer(action: &Action, sent: &Attributes) -> Applied {
             .collect(),
         version: Version(format!("{generation}-{revision}").into()),
         adopted: false,
+        unready: None,
     }
 }

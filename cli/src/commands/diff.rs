@@ -84,6 +84,7 @@ fn as_applied(catalog: &Catalog, graph: &ResourceGraph) -> Result<Snapshot, Fail
                 .collect(),
             version: Version("-".into()),
             adopted: false,
+            unready: None,
         }
     });
     let origin = Origin {

@@ -45,7 +45,17 @@ pub(crate) fn attributes(
                 .for_each(|change| line(&mut text, change, indent)),
         }
     }
-    text
+    text + &causes(changes, indent)
+}
+
+/// Who made it so, a line for each hand on each part.
+fn causes(changes: &[AttributeChange], indent: &str) -> String {
+    let touches: BTreeSet<_> = changes.iter().filter_map(|it| it.cause.as_ref()).collect();
+    let line = |touch: &matih_model::Touch| {
+        let words = paint(FAINT, format!("# {} {touch}", touch.path));
+        format!("{indent}{words}\n")
+    };
+    touches.into_iter().map(line).collect()
 }
 
 fn line(text: &mut String, change: &AttributeChange, indent: &str) {
@@ -192,6 +202,7 @@ mod tests {
             after,
             forces_replacement: false,
             sensitive: false,
+            cause: None,
         }
     }
 

@@ -296,6 +296,7 @@ fn applied(object: &Object) -> Applied {
         outputs: object.outputs.clone(),
         version: Version(object.token.as_str().into()),
         adopted: false,
+        unready: None,
     }
 }
 

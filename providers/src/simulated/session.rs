@@ -40,6 +40,7 @@ impl Object {
             attributes: self.now(),
             outputs: self.outputs.clone(),
             version: Version(self.token.as_str().into()),
+            touches: Vec::new(),
         }
     }
 }

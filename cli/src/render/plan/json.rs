@@ -102,13 +102,17 @@ fn attributes(row: &Row<'_>) -> Vec<Value> {
 
 /// One attribute that differs.
 pub(crate) fn attribute(change: &AttributeChange) -> Value {
-    json!({
+    let mut document = json!({
         "path": change.path,
         "before": value::json(change.before.as_ref(), change.sensitive),
         "after": value::json(change.after.as_ref(), change.sensitive),
         "forces_replacement": change.forces_replacement,
         "sensitive": change.sensitive,
-    })
+    });
+    if let (Some(cause), Some(fields)) = (&change.cause, document.as_object_mut()) {
+        fields.insert("cause".to_owned(), json!(cause));
+    }
+    document
 }
 
 fn edit(edit: &Edit) -> Value {
