@@ -59,7 +59,8 @@ async fn create_makes_what_is_wanted(bench: &dyn Bench) -> Result {
     let there = hand.observe(&made.remote_id).await?;
     contains(&there.attributes, &hand.sample.first)?;
     same("token", &there.version, &made.version)?;
-    same("outputs", &there.outputs, &made.outputs)
+    let told = hand.lasting(&made.outputs);
+    same("outputs", &hand.lasting(&there.outputs), &told)
 }
 
 async fn create_tells_every_output_of_the_schema(bench: &dyn Bench) -> Result {
@@ -93,8 +94,9 @@ async fn create_brings_the_adopted_to_what_is_wanted(bench: &dyn Bench) -> Resul
     let made = worked(hand.create(&hand.sample.first).await)?;
     let again = worked(hand.create(&hand.sample.second).await)?;
     same("remote id", &again.remote_id, &made.remote_id)?;
-    let there = hand.observe(&made.remote_id).await?;
-    contains(&there.attributes, &hand.sample.second)
+    let second = &hand.sample.second;
+    let there = hand.observe_as(second, &made.remote_id).await?;
+    contains(&there.attributes, second)
 }
 
 async fn create_in_a_later_generation_adopts(bench: &dyn Bench) -> Result {
@@ -176,8 +178,9 @@ async fn update_alters_in_place(bench: &dyn Bench) -> Result {
     )?;
     same("remote id", &altered.remote_id, &made.remote_id)?;
     holds(altered.version != made.version, "the token stayed")?;
-    let there = hand.observe(&made.remote_id).await?;
-    contains(&there.attributes, &hand.sample.second)
+    let second = &hand.sample.second;
+    let there = hand.observe_as(second, &made.remote_id).await?;
+    contains(&there.attributes, second)
 }
 
 async fn update_twice_is_once(bench: &dyn Bench) -> Result {
@@ -191,7 +194,7 @@ async fn update_twice_is_once(bench: &dyn Bench) -> Result {
         hand.update(&made.remote_id, &hand.sample.second, None)
             .await,
     )?;
-    same("outcome", &twice, &once)
+    same("outcome", &hand.settled(&twice), &hand.settled(&once))
 }
 
 async fn update_keeps_the_outputs_that_do_not_change(bench: &dyn Bench) -> Result {
@@ -264,7 +267,7 @@ async fn update_whose_reply_was_lost_may_be_repeated(bench: &dyn Bench) -> Resul
         hand.update(&made.remote_id, &hand.sample.second, expects)
             .await,
     )?;
-    same("outcome", &again, &once)
+    same("outcome", &hand.settled(&again), &hand.settled(&once))
 }
 
 async fn update_repairs_what_was_tampered_with(bench: &dyn Bench) -> Result {

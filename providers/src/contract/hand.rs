@@ -6,7 +6,7 @@ use std::time::Duration;
 use matih_model::{
     Abandoned, Address, Applied, Attributes, Call, Crossing, ErrorKind, Name, Observed, OwnerMark,
     Point, Provider, ProviderError, ReadRequest, Reading, RemoteId, RunId, SecretError, SecretRef,
-    SecretSource, SecretValue, TenantId, Version,
+    SecretSource, SecretValue, TenantId, Value, Version,
 };
 
 use super::{Bench, Sample};
@@ -152,10 +152,19 @@ impl Hand {
         remote_id: Option<&RemoteId>,
         version: Option<&Version>,
     ) -> Result<Reading, String> {
+        self.read_as(&self.sample.first, remote_id, version).await
+    }
+
+    async fn read_as(
+        &self,
+        attributes: &Attributes,
+        remote_id: Option<&RemoteId>,
+        version: Option<&Version>,
+    ) -> Result<Reading, String> {
         let request = ReadRequest {
             address: &self.owner.address,
             remote_id,
-            attributes: &self.sample.first,
+            attributes,
             version,
         };
         let readings = self.provider.read(&[request]).await;
@@ -168,11 +177,41 @@ impl Hand {
 
     /// The object, which must be there.
     pub(super) async fn observe(&self, remote_id: &RemoteId) -> Result<Observed, String> {
-        match self.read(Some(remote_id), None).await? {
+        self.observe_as(&self.sample.first, remote_id).await
+    }
+
+    /// The object, which must be there, as somebody sees it who applied these attributes.
+    pub(super) async fn observe_as(
+        &self,
+        attributes: &Attributes,
+        remote_id: &RemoteId,
+    ) -> Result<Observed, String> {
+        match self.read_as(attributes, Some(remote_id), None).await? {
             Reading::Present(observed) => Ok(*observed),
             other => Err(format!(
                 "{remote_id} should be there, but it reads {other:?}"
             )),
+        }
+    }
+
+    /// The outputs that stay for the life of the object.
+    pub(super) fn lasting(&self, outputs: &Attributes) -> Attributes {
+        let kinds = self.provider.kinds();
+        let schema = kinds.iter().find(|schema| schema.kind == self.sample.kind);
+        let stays = |name: &str| {
+            schema.is_none_or(|schema| schema.output(name).is_none_or(|output| !output.volatile))
+        };
+        let pairs = outputs.iter().filter(|(name, _)| stays(name));
+        pairs
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
+    /// An outcome without what may differ at any time.
+    pub(super) fn settled(&self, applied: &Applied) -> Applied {
+        Applied {
+            outputs: self.lasting(&applied.outputs),
+            ..applied.clone()
         }
     }
 
@@ -224,15 +263,24 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug>(
     )
 }
 
-/// Every value that `wanted` sets stands in `seen`, which may hold more.
+/// Every value that `wanted` sets stands in `seen`, which may hold more, also in items of lists.
 pub(super) fn contains(seen: &Attributes, wanted: &Attributes) -> Result<(), String> {
     for (key, value) in wanted.iter() {
-        match (seen.get(key), value) {
-            (Some(matih_model::Value::Map(seen)), matih_model::Value::Map(wanted)) => {
-                contains(seen, wanted)?;
-            }
-            (there, value) => same(key, &there, &Some(value))?,
-        }
+        holds(
+            seen.get(key).is_some_and(|seen| covers(seen, value)),
+            format!("{key}: {:?}, and it should be {value:?}", seen.get(key)),
+        )?;
     }
     Ok(())
+}
+
+fn covers(seen: &Value, wanted: &Value) -> bool {
+    match (seen, wanted) {
+        (Value::Map(seen), Value::Map(wanted)) => contains(seen, wanted).is_ok(),
+        (Value::List(seen), Value::List(wanted)) => {
+            let mut pairs = seen.iter().zip(wanted);
+            seen.len() == wanted.len() && pairs.all(|(seen, wanted)| covers(seen, wanted))
+        }
+        (seen, wanted) => seen == wanted,
+    }
 }
