@@ -1,11 +1,10 @@
 //! This installation of matih: its state, its keys, its providers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use matih_model::{Digest, Registry, SecretRef};
-use matih_providers::simulated::{Latency, Simulated, SimulatedOptions};
-use matih_specs::words;
+use matih_providers::SetupError;
 use matih_state::{Holder, NewInstallation, OpenOptions, StateError, Store};
 
 use crate::clock;
@@ -105,8 +104,7 @@ impl Installation {
 
     /// The file of the simulated world.
     pub(crate) fn world(&self) -> PathBuf {
-        self.platform
-            .path(&self.platform.file.providers.simulated.world)
+        self.platform.settings.world.clone()
     }
 
     /// Who serves which kind; opened at the first call, since plans of what was never applied
@@ -118,7 +116,7 @@ impl Installation {
         if let Some(registry) = self.registry.get() {
             return Ok(registry);
         }
-        let registry = open_registry(&self.platform, &self.world())?;
+        let registry = open_registry(&self.platform)?;
         Ok(self.registry.get_or_init(|| registry))
     }
 
@@ -128,28 +126,21 @@ impl Installation {
     }
 }
 
-fn open_registry(platform: &Platform, world: &Path) -> Result<Registry, Failure> {
+fn open_registry(platform: &Platform) -> Result<Registry, Failure> {
+    let world = &platform.settings.world;
     if let Some(folder) = world.parent() {
         std::fs::create_dir_all(folder).map_err(|error| Failure::file("made", folder, &error))?;
     }
-    let latency = match platform.file.providers.simulated.latency {
-        words::Latency::None => Latency::None,
-        words::Latency::Real => Latency::Real,
-    };
-    let options = SimulatedOptions {
-        latency,
-        ..SimulatedOptions::default()
-    };
-    let simulated = Simulated::open(world, options).map_err(|error| {
-        let message = format!(
-            "The simulated world {} cannot be used: {error}.",
-            world.display()
-        );
-        Failure::error(message)
-            .hint("it is only a simulation: remove the file, and apply makes a new world")
-    })?;
-    Registry::new(vec![simulated]).map_err(|error| {
-        Failure::error(format!("{error}.")).hint("check the providers in matih.toml")
+    matih_providers::registry(&platform.settings).map_err(|error| match error {
+        SetupError::World(error) => {
+            let message = format!(
+                "The simulated world {} cannot be used: {error}.",
+                world.display()
+            );
+            Failure::error(message)
+                .hint("it is only a simulation: remove the file, and apply makes a new world")
+        }
+        error => Failure::error(format!("{error}.")).hint("check the providers in matih.toml"),
     })
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use matih_model::Catalog;
-use matih_specs::{PlatformFile, Source, load};
+use matih_providers::simulated::{Latency, SimulatedOptions};
+use matih_providers::{SettingError, Settings, TargetSettings};
+use matih_specs::{PlatformFile, RefusedSetting, Source, load, words};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -21,6 +23,8 @@ pub(crate) struct Platform {
     pub(crate) folder: PathBuf,
     /// All kinds.
     pub(crate) catalog: Arc<Catalog>,
+    /// What the providers are set up from.
+    pub(crate) settings: Settings,
 }
 
 impl Platform {
@@ -44,10 +48,16 @@ impl Platform {
             .as_deref()
             .and_then(Path::parent)
             .unwrap_or(Path::new(""));
+        let settings = settings(&parsed.file, folder);
+        let refused = matih_providers::check(&settings);
+        if !refused.is_empty() {
+            return Err(context.invalid(&parsed.refused(refused.into_iter().map(refusal))));
+        }
         Ok(Self {
             file: parsed.file,
             source,
             folder: folder.to_owned(),
+            settings,
             catalog: Arc::new(catalog()?),
         })
     }
@@ -55,6 +65,41 @@ impl Platform {
     /// A path of the platform file, from where we stand.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.folder.join(relative)
+    }
+}
+
+/// What the file says to the providers, in their words.
+fn settings(file: &PlatformFile, folder: &Path) -> Settings {
+    let target = |(name, target): (&String, &matih_specs::Target)| {
+        let (provider, options) = (target.provider.clone(), target.options.clone());
+        (name.clone(), TargetSettings { provider, options })
+    };
+    let simulated = &file.providers.simulated;
+    Settings {
+        world: folder.join(&simulated.world),
+        simulated: SimulatedOptions {
+            latency: match simulated.latency {
+                words::Latency::None => Latency::None,
+                words::Latency::Real => Latency::Real,
+            },
+            ..SimulatedOptions::default()
+        },
+        folder: folder.to_owned(),
+        targets: file.targets.iter().map(target).collect(),
+        providers: file.providers.others.clone(),
+    }
+}
+
+fn refusal(error: SettingError) -> RefusedSetting {
+    let SettingError {
+        path,
+        message,
+        hint,
+    } = error;
+    RefusedSetting {
+        path,
+        message,
+        hint,
     }
 }
 

@@ -3,49 +3,66 @@
 //! Promises that every kind of the tables in `providers/kinds` is served by exactly one provider
 //! of the [`registry`], and that each provider keeps the contract of [`matih_model::provider`],
 //! which one suite proves (`contract`). Refuses to know of plans, of state, and of what a tenant
-//! is. A new provider is a folder here and a line in the registry.
+//! is. A new provider is a folder here, and in [`check`] and [`registry`] a line each.
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod kinds;
+pub mod kubernetes;
+mod settings;
 pub mod simulated;
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
-use matih_model::{Registry, RegistryError};
-use simulated::{Simulated, SimulatedOptions, WorldError};
+use kubernetes::{Kubernetes, KubernetesSettings};
+use matih_model::{Kind, Provider, Registry, RegistryError};
+use simulated::{Simulated, WorldError};
 use thiserror::Error;
 
-/// Where the systems are that the providers speak to: from the platform file.
-#[derive(Clone, Debug)]
-pub struct Targets {
-    /// The file of the simulated world.
-    pub world: PathBuf,
-    /// How that world behaves.
-    pub simulated: SimulatedOptions,
-}
+pub use settings::{SettingError, Settings, TargetSettings};
+
+use kinds::KindsError;
 
 /// A provider cannot be set up.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SetupError {
+    /// Settings that cannot be used.
+    #[error("the platform file says what cannot be used")]
+    Settings(Vec<SettingError>),
     /// The simulated world does not open.
     #[error(transparent)]
     World(#[from] WorldError),
+    /// A table of kinds is broken.
+    #[error(transparent)]
+    Kinds(#[from] KindsError),
     /// Two providers serve one kind.
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }
 
-/// Every provider, ready to be called.
+/// What cannot be used of what a platform file says. Asks nobody and opens nothing.
+pub fn check(settings: &Settings) -> Vec<SettingError> {
+    KubernetesSettings::read(settings).err().unwrap_or_default()
+}
+
+/// Every provider, ready to be called: the real ones for the kinds that a target is there for,
+/// the simulated cloud for all other kinds. None of them speaks to anybody yet.
 ///
 /// # Errors
-/// One of them cannot reach its system, or two serve one kind.
-pub fn registry(targets: Targets) -> Result<Registry, SetupError> {
-    Ok(Registry::new(vec![Simulated::open(
-        &targets.world,
-        targets.simulated,
-    )?])?)
+/// The settings cannot be used, the simulated world does not open, or two providers serve one
+/// kind.
+pub fn registry(settings: &Settings) -> Result<Registry, SetupError> {
+    let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
+    if let Some(clusters) = KubernetesSettings::read(settings).map_err(SetupError::Settings)? {
+        providers.push(Kubernetes::new(clusters)?);
+    }
+    let real = providers.iter().flat_map(|provider| provider.kinds());
+    let real: Vec<Kind> = real.map(|schema| schema.kind).collect();
+    let mut options = settings.simulated.clone();
+    options.without.extend(real);
+    providers.push(Simulated::open(&settings.world, options)?);
+    Ok(Registry::new(providers)?)
 }

@@ -39,7 +39,9 @@ pub use findings::Places;
 pub use format::format;
 pub use json_schema::{platform_schema, tenant_schema};
 pub use parse::{Parsed, parse_tenant, parse_tenant_with};
-pub use platform::{ParsedPlatform, PlatformFile, SpecDefaults, parse_platform};
+pub use platform::{
+    ParsedPlatform, PlatformFile, RefusedSetting, SpecDefaults, Target, parse_platform,
+};
 pub use quantity::Quantity;
 pub use rule::{Rule, Severity};
 pub use schema::TenantSpec;

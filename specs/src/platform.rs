@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::duration;
 use crate::fields::ranged;
 use crate::findings::{Findings, Places};
@@ -234,6 +234,31 @@ pub struct ParsedPlatform {
     pub warnings: Diagnostics,
     /// Where each key stands.
     pub places: Places,
+}
+
+/// A setting that a provider cannot use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedSetting {
+    /// Its path, or that of the table that should have it.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+impl ParsedPlatform {
+    /// What providers refuse, each at its place in the file.
+    pub fn refused(&self, settings: impl IntoIterator<Item = RefusedSetting>) -> Diagnostics {
+        let mut findings = Diagnostics::new(self.places.source().clone());
+        for setting in settings {
+            let message = format!("`{}`: {}", setting.path, setting.message);
+            let diagnostic = Diagnostic::new(rules::platform::PROVIDER_SETTING, message);
+            let place = self.places.nearest(&setting.path);
+            findings.push(diagnostic.hint(setting.hint).at(place));
+        }
+        findings
+    }
 }
 
 /// Reads and checks a platform file; `file` is the name that findings show.

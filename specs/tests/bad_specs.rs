@@ -28,6 +28,15 @@ fn findings(file: &str, text: &str) -> Diagnostics {
     if file.contains(".taken.") {
         return fleet(file, text);
     }
+    if file.contains("platform.provider.setting") {
+        // What a provider refuses is not known here: one that knows no `colour` stands for all.
+        let parsed = matih_specs::parse_platform(file, text).unwrap();
+        return parsed.refused([matih_specs::RefusedSetting {
+            path: "targets.west.colour".to_owned(),
+            message: "it is not a known key".to_owned(),
+            hint: "the keys here are kubeconfig, context".to_owned(),
+        }]);
+    }
     if file.starts_with("MTH-17") {
         matih_specs::parse_platform(file, text)
             .map_or_else(|diagnostics| diagnostics, |parsed| parsed.warnings)

@@ -1,7 +1,7 @@
 //! The four checks, answered from what is in the world.
 
 use matih_model::{
-    Attributes, Call, CheckFinding, CheckReport, ErrorKind, Kind, ProviderError, Value,
+    Attributes, Call, Catalog, CheckFinding, CheckReport, ErrorKind, ProviderError, Value,
 };
 use rusqlite::params;
 
@@ -11,14 +11,15 @@ use super::world::Done;
 /// Looks. The outer error: the world cannot be used; the inner one: no such check.
 pub(super) fn check(
     session: &Session<'_>,
-    kind: &Kind,
+    catalog: &Catalog,
     call: &Call<'_>,
 ) -> Done<Result<CheckReport, ProviderError>> {
+    let kind = &call.owner.address.kind;
     let failures = match kind.as_str() {
         "check.input" => input(session, call)?,
         "check.capacity" => capacity(session, call)?,
         "check.credentials" => credentials(call),
-        "check.connectivity" => connectivity(session, call)?,
+        "check.connectivity" => connectivity(session, catalog, call)?,
         _ => {
             let text = format!("{kind} is not a check of the simulated cloud");
             return Ok(Err(ProviderError::new(ErrorKind::Invalid, text)));
@@ -127,8 +128,12 @@ fn credentials(call: &Call<'_>) -> Vec<CheckFinding> {
     failures
 }
 
-/// Workloads are ready, names resolve, the certificate is valid.
-fn connectivity(session: &Session<'_>, call: &Call<'_>) -> Done<Vec<CheckFinding>> {
+/// Workloads are ready, names resolve, the certificate is valid: as far as they are of this world.
+fn connectivity(
+    session: &Session<'_>,
+    catalog: &Catalog,
+    call: &Call<'_>,
+) -> Done<Vec<CheckFinding>> {
     let owner = call.owner;
     let objects = session.objects(
         "tenant = ?1 AND installation = ?2 \
@@ -145,9 +150,16 @@ fn connectivity(session: &Session<'_>, call: &Call<'_>) -> Done<Vec<CheckFinding
         }
     }
     let mut failures = Vec::new();
-    tenant.workloads(call.attributes, &mut failures);
-    tenant.entrance(call.attributes, &mut failures);
-    tenant.resolution(call.attributes, &mut failures);
+    let looks: [(&str, fn(&Tenant, &Attributes, &mut Vec<String>)); 3] = [
+        ("helm.release", Tenant::workloads),
+        ("kubernetes.manifest", Tenant::entrance),
+        ("dns.record", Tenant::resolution),
+    ];
+    for (kind, look) in looks {
+        if catalog.iter().any(|schema| schema.kind.as_str() == kind) {
+            look(&tenant, call.attributes, &mut failures);
+        }
+    }
     let hint = "look at it with `matih drift`";
     Ok(failures
         .into_iter()

@@ -4,6 +4,7 @@
 //! struck by a fault in it), crosses `Acted`, and answers. Where the onlooker abandons at `Sent`,
 //! the world is untouched.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,9 +40,11 @@ pub struct SimulatedOptions {
     pub rate: Option<RateLimit>,
     /// Faults by chance.
     pub faults: FaultPlan,
+    /// Kinds that another provider serves: they are not part of this world.
+    pub without: BTreeSet<Kind>,
 }
 
-/// The simulated cloud as a provider of every kind.
+/// The simulated cloud as a provider of every kind, or of all but a few.
 pub struct Simulated {
     pub(super) catalog: Catalog,
     pub(super) world: Arc<World>,
@@ -72,9 +75,11 @@ impl Simulated {
 
     fn over(world: World, options: SimulatedOptions) -> Result<Arc<Self>, WorldError> {
         servers()?;
+        let served = kinds::all()?.into_iter();
+        let served = served.filter(|schema| !options.without.contains(&schema.kind));
         Ok(Arc::new(Self {
             // The tables have each kind once: a test of them says so.
-            catalog: Catalog::new(kinds::all()?).unwrap_or_default(),
+            catalog: Catalog::new(served).unwrap_or_default(),
             world: Arc::new(world),
             pace: Pace::new(options.latency, options.rate),
             lag: options.lag,
@@ -261,7 +266,7 @@ impl Provider for Simulated {
             };
             self.look(&target, call.timeout).await?;
             self.world
-                .view(|session| checks::check(session, kind, call))?
+                .view(|session| checks::check(session, &self.catalog, call))?
         })
     }
 }

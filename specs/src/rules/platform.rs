@@ -31,6 +31,9 @@ rules! {
     TARGET_NAME = "MTH-1708" "platform.target.name" Error;
     /// The provider of a target is named in lower-case letters, digits and `_`.
     TARGET_PROVIDER = "MTH-1709" "platform.target.provider" Error;
+    /// The keys of a provider and of its targets are the provider's: it refuses what it does not
+    /// know or cannot use.
+    PROVIDER_SETTING = "MTH-1710" "platform.provider.setting" Error;
 }
 
 /// Reads a duration.

@@ -1,0 +1,190 @@
+//! One cluster: its connection, what it serves, and the questions that are asked of it.
+
+use std::sync::Arc;
+
+use http::Method;
+use matih_model::{ErrorKind, ProviderError};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::discovery::{Api, Discovery};
+use super::failure::Failure;
+use super::live::{Live, MANAGER};
+use super::place::{Gvk, Place, collection};
+use super::wire::{APPLY, Ask, JSON, Reply, Wire, encoded};
+
+/// How many objects a page of a list holds.
+const PAGE: usize = 500;
+
+/// A cluster that is connected to.
+pub(super) struct Cluster {
+    /// Its name as a target.
+    pub(super) name: String,
+    pub(super) wire: Wire,
+    pub(super) discovery: Discovery,
+}
+
+impl Cluster {
+    /// The kind that a manifest names.
+    ///
+    /// # Errors
+    /// The cluster does not serve it, or cannot be asked.
+    pub(super) async fn api(&self, gvk: &Gvk) -> Result<Arc<Api>, ProviderError> {
+        let found = self.discovery.find(&self.wire, gvk).await?;
+        found.ok_or_else(|| {
+            let message = format!("cluster `{}` does not serve {gvk}", self.name);
+            ProviderError::new(ErrorKind::Invalid, message)
+                .with_hint("install what defines this kind, or correct `apiVersion` and `kind`")
+        })
+    }
+
+    /// An object as it is now; `None` if it is not there.
+    pub(super) async fn get(&self, api: &Api, place: &Place) -> Result<Option<Live>, Failure> {
+        match self.wire.look(&self.path(api, place)).await {
+            Ok(json) => Ok(Some(live(json)?)),
+            Err(failure) if failure.is_absent() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The path of an object.
+    pub(super) fn path(&self, api: &Api, place: &Place) -> String {
+        let all = collection(&api.gvk, &api.plural, &place.namespace);
+        format!("{all}/{}", encoded(&place.name))
+    }
+
+    /// All objects of a kind that a selector of labels finds, page by page. An empty namespace
+    /// stands for all.
+    pub(super) async fn list(
+        &self,
+        api: &Api,
+        namespace: &str,
+        selector: &str,
+    ) -> Result<Vec<Live>, Failure> {
+        let all = collection(&api.gvk, &api.plural, namespace);
+        let selector = encoded(selector);
+        let mut found = Vec::new();
+        let mut next = String::new();
+        // A list that is too old to go on with begins anew, but not for ever.
+        let mut restarts = 0;
+        loop {
+            let path = format!(
+                "{all}?labelSelector={selector}&limit={PAGE}&continue={}",
+                encoded(&next)
+            );
+            let mut page = match self.wire.look(&path).await {
+                Ok(page) => page,
+                Err(failure) if failure.code == Some(410) && restarts < 3 => {
+                    restarts += 1;
+                    next.clear();
+                    found.clear();
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            next = page["metadata"]["continue"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
+                let message = "the answer is no list";
+                return Err(Failure::new(ErrorKind::Unavailable, message));
+            };
+            for item in items {
+                found.push(live(of_list(item, api))?);
+            }
+            if next.is_empty() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// A server-side apply under strict validation.
+    pub(super) async fn apply(
+        &self,
+        api: &Api,
+        place: &Place,
+        body: &Value,
+        how: How,
+        until: Instant,
+    ) -> Result<Reply, Failure> {
+        let (force, dry) = (how.force, if how.dry { "&dryRun=All" } else { "" });
+        let path = self.path(api, place);
+        let ask = Ask {
+            method: Method::PATCH,
+            path: format!(
+                "{path}?fieldManager={MANAGER}&fieldValidation=Strict&force={force}{dry}"
+            ),
+            body: Some(body.to_string().into_bytes()),
+            form: APPLY,
+        };
+        self.wire.send(ask, until).await
+    }
+
+    /// Makes an object that must not be there.
+    pub(super) async fn post(
+        &self,
+        api: &Api,
+        place: &Place,
+        body: &Value,
+        until: Instant,
+    ) -> Result<Reply, Failure> {
+        let all = collection(&api.gvk, &api.plural, &place.namespace);
+        let ask = Ask {
+            method: Method::POST,
+            path: format!("{all}?fieldManager={MANAGER}&fieldValidation=Strict"),
+            body: Some(body.to_string().into_bytes()),
+            form: JSON,
+        };
+        self.wire.send(ask, until).await
+    }
+
+    /// Takes away this life of an object, if it still is as it was read.
+    pub(super) async fn remove(
+        &self,
+        api: &Api,
+        place: &Place,
+        live: &Live,
+        until: Instant,
+    ) -> Result<Reply, Failure> {
+        let body = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Foreground",
+            "preconditions": { "uid": live.uid(), "resourceVersion": live.resource_version() },
+        });
+        let ask = Ask {
+            method: Method::DELETE,
+            path: self.path(api, place),
+            body: Some(body.to_string().into_bytes()),
+            form: JSON,
+        };
+        self.wire.send(ask, until).await
+    }
+}
+
+/// How an apply is meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct How {
+    /// Take over what others own.
+    pub(super) force: bool,
+    /// Only tell what would be.
+    pub(super) dry: bool,
+}
+
+/// Items of a list do not say what they are.
+fn of_list(mut item: Value, api: &Api) -> Value {
+    if let Some(item) = item.as_object_mut() {
+        item.entry("apiVersion")
+            .or_insert_with(|| api.gvk.api_version().into());
+        item.entry("kind")
+            .or_insert_with(|| api.gvk.kind.clone().into());
+    }
+    item
+}
+
+/// An answer that must be an object.
+pub(super) fn live(json: Value) -> Result<Live, Failure> {
+    let failure = || Failure::new(ErrorKind::Unavailable, "the answer is no object");
+    Live::read(json).ok_or_else(failure)
+}

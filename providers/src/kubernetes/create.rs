@@ -1,0 +1,208 @@
+//! Making an object, or adopting our own.
+//!
+//! What is there is looked at first. What is cluster-wide is claimed by a create that fails if
+//! somebody was faster, and then filled in: two installations can never both have a namespace.
+//! What is in a namespace is applied at once; the server's answer says whether that made it, and
+//! where it did not, what we had put onto somebody's object is taken off again.
+
+use matih_model::{Applied, ErrorKind, OwnerMark, ProviderError};
+use serde_json::{Value as Json, json};
+
+use super::call::{Deed, TRIES, conflict};
+use super::cluster::{How, live};
+use super::live::Live;
+use super::manifest::Wanted;
+use super::mark;
+use super::place::Place;
+
+/// Makes it.
+///
+/// # Errors
+/// It is somebody else's, the server refuses it, or it is not known what came of it.
+pub(super) async fn create(
+    deed: &Deed<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<(Applied, Live), ProviderError> {
+    let mut body = wanted.body(deed.call, deed.call.owner)?;
+    for _ in 0..TRIES {
+        let Some(there) = deed.look().await? else {
+            match make(deed, wanted, &body).await? {
+                Some(made) => return Ok((deed.applied(&made, false), made)),
+                None => continue,
+            }
+        };
+        if let Some(mark) = &there.mark
+            && mark::same(mark, deed.call.owner)
+            && mark.generation == deed.call.owner.generation
+        {
+            // The run in a mark is the one that created the object.
+            body = wanted.body(deed.call, mark)?;
+        }
+        if let Some(now) = adopt(deed, &body, &there).await? {
+            return Ok((deed.applied(&now, true), now));
+        }
+    }
+    Err(restless(&deed.place))
+}
+
+/// Makes what is not there; `None`: look again.
+async fn make(
+    deed: &Deed<'_>,
+    wanted: &Wanted<'_>,
+    body: &Json,
+) -> Result<Option<Live>, ProviderError> {
+    if !deed.api.namespaced {
+        return claim(deed, wanted).await;
+    }
+    deed.sent()?;
+    let how = How::default();
+    let applied = deed
+        .cluster
+        .apply(&deed.api, &deed.place, body, how, deed.until)
+        .await;
+    deed.acted()?;
+    let reply = applied.map_err(|failure| deed.refused(failure, None))?;
+    let now = live(reply.json)?;
+    if reply.code == 201 {
+        return Ok(Some(now));
+    }
+    // Somebody made it after our look: an empty apply takes off what only we have put on it.
+    deed.sent()?;
+    let bare = wanted.bare();
+    let taken_off = deed
+        .cluster
+        .apply(&deed.api, &deed.place, &bare, how, deed.until)
+        .await;
+    deed.acted()?;
+    let message = format!(
+        "{} came from somebody else while it was being created",
+        deed.place
+    );
+    Err(match taken_off {
+        Ok(_) => conflict(format!("{message}; it is left as it was")),
+        Err(failure) => conflict(format!(
+            "{message}, and our fields are on it: {}",
+            failure.message
+        )),
+    }
+    .with_hint(import(deed)))
+}
+
+/// Makes what is cluster-wide with nothing but our mark; the next round fills it in.
+async fn claim(deed: &Deed<'_>, wanted: &Wanted<'_>) -> Result<Option<Live>, ProviderError> {
+    let claim = wanted.claim(deed.call.owner)?;
+    deed.sent()?;
+    let posted = deed
+        .cluster
+        .post(&deed.api, &deed.place, &claim, deed.until)
+        .await;
+    deed.acted()?;
+    match posted {
+        Ok(_) => fill(deed, wanted).await,
+        Err(failure) if failure.status.reason == "AlreadyExists" => Ok(None),
+        // A kind of which nothing can be left out at first.
+        Err(failure) if failure.kind == ErrorKind::Invalid => {
+            let body = wanted.body(deed.call, deed.call.owner)?;
+            deed.sent()?;
+            let posted = deed
+                .cluster
+                .post(&deed.api, &deed.place, &body, deed.until)
+                .await;
+            deed.acted()?;
+            match posted {
+                Ok(_) => fill(deed, wanted).await,
+                Err(failure) if failure.status.reason == "AlreadyExists" => Ok(None),
+                Err(failure) => Err(deed.refused(failure, None)),
+            }
+        }
+        Err(failure) => Err(deed.refused(failure, None)),
+    }
+}
+
+/// Fills in what was claimed a moment ago.
+async fn fill(deed: &Deed<'_>, wanted: &Wanted<'_>) -> Result<Option<Live>, ProviderError> {
+    let body = wanted.body(deed.call, deed.call.owner)?;
+    for _ in 0..TRIES {
+        let Some(there) = deed.look().await? else {
+            return Ok(None);
+        };
+        if let Some(now) = adopt(deed, &body, &there).await? {
+            return Ok(Some(now));
+        }
+    }
+    Err(restless(&deed.place))
+}
+
+/// Brings our own object to what is wanted; `None`: it moved, look again.
+async fn adopt(deed: &Deed<'_>, body: &Json, there: &Live) -> Result<Option<Live>, ProviderError> {
+    let owner = deed.call.owner;
+    let ours = |mark: &OwnerMark| mark::same(mark, owner);
+    match &there.mark {
+        None => {
+            return Err(conflict(format!(
+                "{} cannot be created: {} is there already and belongs to nobody that matih knows",
+                owner.address, deed.place
+            ))
+            .with_hint(import(deed)));
+        }
+        Some(mark) if !ours(mark) => {
+            return Err(conflict(format!(
+                "{} cannot be created: {} is there already and belongs to {}",
+                owner.address,
+                deed.place,
+                mark::whose(Some(mark))
+            )));
+        }
+        Some(_) => deed.is_of_our_time(there)?,
+    }
+    if there.is_going() {
+        return Err(deed.going(there));
+    }
+    apply_to(deed, body, there).await
+}
+
+/// Applies to the object as it was read, and to no other; `None`: it moved.
+pub(super) async fn apply_to(
+    deed: &Deed<'_>,
+    body: &Json,
+    there: &Live,
+) -> Result<Option<Live>, ProviderError> {
+    let body = onto(body, there);
+    let how = How {
+        force: deed.force,
+        dry: false,
+    };
+    deed.sent()?;
+    let applied = deed
+        .cluster
+        .apply(&deed.api, &deed.place, &body, how, deed.until)
+        .await;
+    deed.acted()?;
+    match applied {
+        Ok(reply) => Ok(Some(live(reply.json)?)),
+        Err(failure) if failure.is_stale() || failure.is_absent() => Ok(None),
+        Err(failure) => Err(deed.refused(failure, Some(there))),
+    }
+}
+
+/// A body that can only be applied to this state of this life of an object.
+pub(super) fn onto(body: &Json, there: &Live) -> Json {
+    let mut body = body.clone();
+    body["metadata"]["uid"] = json!(there.uid());
+    body["metadata"]["resourceVersion"] = json!(there.resource_version());
+    body
+}
+
+/// Somebody changes the object faster than we can look.
+pub(super) fn restless(place: &Place) -> ProviderError {
+    let message = format!("{place} is changed all the time: {TRIES} tries met another state");
+    ProviderError::new(ErrorKind::Unavailable, message)
+}
+
+fn import(deed: &Deed<'_>) -> String {
+    let name = deed.call.owner.address.resource_name();
+    format!(
+        "matih import SPEC {name} {} makes it yours",
+        deed.place.id()
+    )
+}

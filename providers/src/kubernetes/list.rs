@@ -1,0 +1,62 @@
+//! Finding all that bears the mark of a tenant.
+
+use futures_util::future::try_join_all;
+use matih_model::{Found, OwnerMark, ProviderError, TenantId, Value};
+
+use super::json::text;
+use super::live::Live;
+use super::look::{in_words_of, of};
+use super::mark;
+use super::provider::Kubernetes;
+use super::ready::{Readiness, readiness};
+
+/// All objects of an installation and tenant, of every kind that our role lets us list, in every
+/// cluster.
+pub(super) async fn list(
+    provider: &Kubernetes,
+    installation: &str,
+    tenant: &TenantId,
+) -> Result<Vec<Found>, ProviderError> {
+    let selector = format!(
+        "{}={},{}={tenant}",
+        mark::INSTALLATION,
+        mark::label(installation),
+        mark::TENANT
+    );
+    let targets = provider.targets().map(|target| {
+        let selector = &selector;
+        async move {
+            let cluster = provider.cluster(target).await?;
+            let apis = cluster.discovery.managed(&cluster.wire).await?;
+            let lists = apis.iter().map(|api| cluster.list(api, "", selector));
+            let lists = try_join_all(lists).await?;
+            let found = lists.into_iter().flatten();
+            let found = found.filter_map(|live| {
+                let owner = live.mark.clone()?;
+                let ours = owner.installation == installation && owner.tenant() == tenant;
+                ours.then(|| one(provider, target, &live, owner))
+            });
+            Ok::<_, ProviderError>(found.collect::<Vec<_>>())
+        }
+    });
+    Ok(try_join_all(targets).await?.into_iter().flatten().collect())
+}
+
+/// One object, in the words of what was asked for in this run, or else in its own.
+fn one(provider: &Kubernetes, target: &str, live: &Live, owner: OwnerMark) -> Found {
+    let place = of(live, target);
+    let asked = provider.asked(&owner.address);
+    let manifest = asked.as_ref().and_then(|it| it.get("manifest")?.as_map());
+    let mut observed = match manifest {
+        Some(manifest) => in_words_of(live, manifest, &place),
+        None => in_words_of(live, &live.body, &place),
+    };
+    let note = |name: &str| text(&live.body, &["metadata", "annotations", name]);
+    observed.attributes.insert("cluster", note(mark::CLUSTER));
+    let wait = note(mark::WAIT);
+    // What is waited for and is not so yet is not as wanted.
+    if !wait.is_empty() && readiness(live, Some(wait)) == Readiness::Ready {
+        observed.attributes.insert("wait", Value::from(wait));
+    }
+    Found { owner, observed }
+}

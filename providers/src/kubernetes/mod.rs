@@ -1,0 +1,45 @@
+//! Kubernetes clusters: `kubernetes.manifest`, any kind of object that a cluster serves.
+//!
+//! Promises the contract of [`matih_model::provider`] against a real API server. Objects are
+//! applied by the server itself, as field manager `matih`: what is not in the manifest stays as
+//! others set it, what another manager owns is a conflict, and a field that leaves the manifest
+//! leaves the object. Nothing is ever read, altered here and written back whole, and no finalizer
+//! is taken off. What counts as ours is what the server's own books say, so its defaults, its
+//! spelling and its status are never a difference.
+//!
+//! Refuses to know what the kinds mean, but for when one of them is ready. The way of a call:
+//! `provider` finds the cluster, `call` says what may be touched, `create`, `update` and `delete`
+//! do it over `wire`, `wait` waits. The way of a question: `look` and `list`, which put what is
+//! there into the words of what was asked for (`project`, `shown`) and give it a `token`.
+
+mod call;
+mod cluster;
+mod connect;
+mod create;
+mod delete;
+mod discovery;
+mod failure;
+mod fields;
+mod json;
+mod list;
+mod live;
+mod look;
+mod manifest;
+mod mark;
+mod place;
+mod project;
+mod provider;
+mod quantity;
+mod ready;
+mod settings;
+mod shown;
+mod token;
+mod update;
+mod wait;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use provider::Kubernetes;
+pub use settings::{ClusterSettings, KubernetesSettings, NAME};

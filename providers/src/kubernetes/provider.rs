@@ -1,0 +1,247 @@
+//! [`Kubernetes`]: from a call to the cluster that it is about.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use matih_model::{
+    Address, Applied, Attributes, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Provider,
+    ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
+};
+use tokio::sync::OnceCell;
+
+use super::call::Deed;
+use super::cluster::Cluster;
+use super::connect::connect;
+use super::discovery::{Api, Discovery};
+use super::manifest::Wanted;
+use super::place::Place;
+use super::settings::{KubernetesSettings, NAME};
+use super::wire::Wire;
+use super::{create, delete, list, look, update, wait};
+use crate::kinds::{self, KindsError};
+
+/// The kind that it serves.
+const KIND: &str = "kubernetes.manifest";
+
+/// Clusters as a provider of `kubernetes.manifest`.
+pub struct Kubernetes {
+    settings: KubernetesSettings,
+    schemas: Vec<KindSchema>,
+    clusters: BTreeMap<String, OnceCell<Arc<Cluster>>>,
+    /// What creates of this run asked for.
+    asked: Mutex<BTreeMap<Address, Attributes>>,
+}
+
+impl Kubernetes {
+    /// Speaks to nobody: each cluster is connected to when the first call is about it.
+    ///
+    /// # Errors
+    /// A table of kinds is broken.
+    pub fn new(settings: KubernetesSettings) -> Result<Arc<Self>, KindsError> {
+        let schemas = kinds::all()?.into_iter();
+        let clusters = settings.clusters.keys();
+        Ok(Arc::new(Self {
+            schemas: schemas.filter(|it| it.kind.as_str() == KIND).collect(),
+            clusters: clusters.map(|it| (it.clone(), OnceCell::new())).collect(),
+            settings,
+            asked: Mutex::default(),
+        }))
+    }
+
+    /// Refuses what is not our kind.
+    pub(super) fn serves(&self, kind: &Kind) -> Result<(), ProviderError> {
+        if kind.as_str() == KIND {
+            return Ok(());
+        }
+        let message = format!("a cluster does not serve `{kind}`");
+        Err(ProviderError::new(ErrorKind::Invalid, message))
+    }
+
+    /// The names of all targets.
+    pub(super) fn targets(&self) -> impl Iterator<Item = &str> {
+        self.clusters.keys().map(String::as_str)
+    }
+
+    /// The target that stands for a cluster.
+    pub(super) fn target(&self, cluster: &str) -> Result<&str, ProviderError> {
+        self.settings.target(cluster).ok_or_else(|| {
+            let message = format!("no target of the platform file stands for cluster `{cluster}`");
+            let hint = format!(
+                "add [targets.{}] with provider = \"{NAME}\" to matih.toml, or write `default = true` into one",
+                if cluster.contains('/') { "NAME" } else { cluster }
+            );
+            ProviderError::new(ErrorKind::Invalid, message).with_hint(hint)
+        })
+    }
+
+    /// The cluster of a target, connected to.
+    pub(super) async fn cluster(&self, target: &str) -> Result<Arc<Cluster>, ProviderError> {
+        let known = self
+            .clusters
+            .get(target)
+            .zip(self.settings.clusters.get(target));
+        let Some((cell, settings)) = known else {
+            let message = format!("the platform file has no target `{target}` for clusters");
+            return Err(ProviderError::new(ErrorKind::Invalid, message)
+                .with_hint(format!("add [targets.{target}] to matih.toml again")));
+        };
+        let connected = cell.get_or_try_init(|| async {
+            let client = connect(target, settings).await?;
+            Ok::<_, ProviderError>(Arc::new(Cluster {
+                name: target.to_owned(),
+                wire: Wire::new(client, self.settings.concurrency, self.settings.timeout),
+                discovery: Discovery::default(),
+            }))
+        });
+        connected.await.cloned()
+    }
+
+    /// What a create of this run asked for at an address.
+    pub(super) fn asked(&self, address: &Address) -> Option<Attributes> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.get(address).cloned()
+    }
+
+    /// Remembers what a create asks for.
+    fn remember(&self, call: &Call<'_>) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.insert(call.owner.address.clone(), call.attributes.clone());
+    }
+
+    /// The cluster that a call is about.
+    async fn cluster_of(
+        &self,
+        call: &Call<'_>,
+        place: Option<&Place>,
+    ) -> Result<Arc<Cluster>, ProviderError> {
+        let target = match place {
+            Some(place) => place.target.as_str(),
+            None => self.target(call.attributes.text("cluster").unwrap_or_default())?,
+        };
+        self.cluster(target).await
+    }
+
+    async fn change(&self, call: &Call<'_>, is_new: bool) -> Result<Applied, ProviderError> {
+        self.serves(&call.owner.address.kind)?;
+        let wanted = Wanted::of(call.attributes)?;
+        let known = call.remote_id.filter(|_| !is_new);
+        let known = known.map(Place::parse).transpose()?;
+        let cluster = self.cluster_of(call, known.as_ref()).await?;
+        let api = cluster.api(&wanted.gvk).await?;
+        let place = match known {
+            Some(place) => same_object(place, &wanted)?,
+            None => named(&api, &cluster.name, &wanted)?,
+        };
+        let deed = Deed::new(call, cluster, api, place, self.settings.force_conflicts);
+        let (applied, live) = if is_new {
+            self.remember(call);
+            create::create(&deed, &wanted).await?
+        } else {
+            update::update(&deed, &wanted).await?
+        };
+        let (live, unready) = wait::wait(&deed, live, wanted.wait).await?;
+        Ok(Applied {
+            unready,
+            ..deed.applied(&live, applied.adopted)
+        })
+    }
+
+    async fn take_away(&self, call: &Call<'_>) -> Result<(), ProviderError> {
+        self.serves(&call.owner.address.kind)?;
+        let wanted = Wanted::of(call.attributes)?;
+        let known = call.remote_id.map(Place::parse).transpose()?;
+        let cluster = self.cluster_of(call, known.as_ref()).await?;
+        // What no longer has a kind is no longer there.
+        let Some(api) = cluster.discovery.find(&cluster.wire, &wanted.gvk).await? else {
+            return Ok(());
+        };
+        let place = match known {
+            Some(place) => place,
+            None => named(&api, &cluster.name, &wanted)?,
+        };
+        let deed = Deed::new(call, cluster, api, place, false);
+        delete::delete(&deed).await
+    }
+}
+
+/// Where a manifest says that its object is.
+fn named(api: &Api, target: &str, wanted: &Wanted<'_>) -> Result<Place, ProviderError> {
+    let refused = match (api.namespaced, wanted.namespace.is_empty()) {
+        (true, true) => Some(("names no namespace", "write `metadata.namespace`")),
+        (false, false) => Some((
+            "names a namespace, and its kind has none",
+            "leave out `metadata.namespace`",
+        )),
+        _ => None,
+    };
+    if let Some((what, hint)) = refused {
+        let message = format!("the manifest of {} {} {what}", wanted.gvk, wanted.name);
+        return Err(ProviderError::new(ErrorKind::Invalid, message).with_hint(hint));
+    }
+    Ok(Place {
+        target: target.to_owned(),
+        group: wanted.gvk.group.clone(),
+        kind: wanted.gvk.kind.clone(),
+        namespace: wanted.namespace.to_owned(),
+        name: wanted.name.to_owned(),
+        uid: String::new(),
+    })
+}
+
+/// An update is of the very object that the manifest names.
+fn same_object(place: Place, wanted: &Wanted<'_>) -> Result<Place, ProviderError> {
+    let same = wanted.gvk.is(&place.group, &place.kind)
+        && wanted.name == place.name
+        && wanted.namespace == place.namespace;
+    if same {
+        return Ok(place);
+    }
+    let message = format!("the manifest is of another object than {place}");
+    Err(ProviderError::new(ErrorKind::Invalid, message))
+}
+
+impl Provider for Kubernetes {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn kinds(&self) -> Vec<KindSchema> {
+        self.schemas.clone()
+    }
+
+    fn questions(&self) -> Option<usize> {
+        Some(usize::MAX)
+    }
+
+    fn read<'a>(&'a self, requests: &'a [ReadRequest<'a>]) -> ProviderFuture<'a, Vec<Reading>> {
+        Box::pin(look::read(self, requests))
+    }
+
+    fn list<'a>(
+        &'a self,
+        installation: &'a str,
+        tenant: &'a TenantId,
+    ) -> ProviderFuture<'a, Vec<Found>> {
+        Box::pin(list::list(self, installation, tenant))
+    }
+
+    fn create<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
+        Box::pin(self.change(call, true))
+    }
+
+    fn update<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
+        Box::pin(self.change(call, false))
+    }
+
+    fn delete<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, ()> {
+        Box::pin(self.take_away(call))
+    }
+
+    fn check<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, CheckReport> {
+        Box::pin(async move {
+            self.serves(&call.owner.address.kind)?;
+            let message = "an object of a cluster is no check";
+            Err(ProviderError::new(ErrorKind::Invalid, message))
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! What a real server says, kept as text, and a real server where there is one.
+
+mod books;
+mod contract;
+mod ground;
+mod real;

@@ -1,0 +1,193 @@
+//! One request and its answer: bounded in number and in time.
+//!
+//! A look is tried again where that may help and nothing was answered; a change never is: whether
+//! it may be repeated is for those to say who know what it does.
+
+use std::time::Duration;
+
+use http::{Method, Request, header};
+use kube::Client;
+use kube::client::Body;
+use matih_model::ErrorKind;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::failure::{Failure, lost};
+
+/// What a request is, but for whom it goes to.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) form: &'static str,
+}
+
+impl Ask {
+    /// A look.
+    pub(super) fn get(path: impl Into<String>) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            body: None,
+            form: JSON,
+        }
+    }
+
+    fn changes(&self) -> bool {
+        self.method != Method::GET && !self.path.contains("dryRun=All")
+    }
+}
+
+/// The form of ordinary bodies.
+pub(super) const JSON: &str = "application/json";
+/// The form of a server-side apply; JSON is YAML.
+pub(super) const APPLY: &str = "application/apply-patch+yaml";
+
+/// An answer that is a success.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub(super) code: u16,
+    pub(super) json: Value,
+}
+
+/// The way to one cluster.
+pub(super) struct Wire {
+    client: Client,
+    room: Semaphore,
+    timeout: Duration,
+}
+
+/// Waits before the second and third try of a look.
+const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+/// A server that asks for more patience than this is not waited for here.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Wire {
+    pub(super) fn new(client: Client, concurrency: usize, timeout: Duration) -> Self {
+        Self {
+            client,
+            room: Semaphore::new(concurrency),
+            timeout,
+        }
+    }
+
+    /// The time by which one request without other limits must be answered.
+    pub(super) fn soon(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// Looks, up to three times.
+    pub(super) async fn look(&self, path: &str) -> Result<Value, Failure> {
+        let mut waits = WAITS.into_iter();
+        loop {
+            let failure = match self.send(Ask::get(path), self.soon()).await {
+                Ok(reply) => return Ok(reply.json),
+                Err(failure) => failure,
+            };
+            let asked = match failure.kind {
+                ErrorKind::Throttled(after) => after.unwrap_or_default(),
+                ErrorKind::Unavailable => Duration::ZERO,
+                _ => return Err(failure),
+            };
+            match waits.next() {
+                Some(wait) if asked <= PATIENCE => tokio::time::sleep(wait.max(asked)).await,
+                _ => return Err(failure),
+            }
+        }
+    }
+
+    /// Sends one request, once.
+    pub(super) async fn send(&self, ask: Ask, until: Instant) -> Result<Reply, Failure> {
+        let until = until.min(self.soon());
+        let late = |kind| Failure::new(kind, "the server did not answer in time");
+        let Ok(permit) = tokio::time::timeout_at(until, self.room.acquire()).await else {
+            let message = "other requests to the cluster took all the time";
+            return Err(Failure::new(ErrorKind::Unavailable, message));
+        };
+        let changes = ask.changes();
+        let answered = tokio::time::timeout_at(until, self.exchange(ask, changes)).await;
+        drop(permit);
+        answered.unwrap_or_else(|_| Err(late(lost(changes))))
+    }
+
+    /// Looks at what is no JSON, once.
+    pub(super) async fn text(&self, path: &str) -> Result<String, Failure> {
+        let asked = self.bytes(Ask::get(path), false);
+        let late = || Failure::new(ErrorKind::Unavailable, "the server did not answer in time");
+        let asked = tokio::time::timeout(self.timeout, asked).await;
+        let (_, body) = asked.map_err(|_| late())??;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    async fn exchange(&self, ask: Ask, changes: bool) -> Result<Reply, Failure> {
+        let (code, body) = self.bytes(ask, changes).await?;
+        let json = serde_json::from_slice(&body).map_err(|error| {
+            let message = format!("the answer is cut short or no JSON: {error}");
+            Failure::new(lost(changes), message)
+        })?;
+        Ok(Reply { code, json })
+    }
+
+    /// An answer that is a success: its code and what it holds.
+    async fn bytes(&self, ask: Ask, changes: bool) -> Result<(u16, Vec<u8>), Failure> {
+        let request = Request::builder()
+            .method(ask.method)
+            .uri(ask.path)
+            .header(header::ACCEPT, JSON)
+            .header(header::CONTENT_TYPE, ask.form)
+            .header(
+                header::USER_AGENT,
+                concat!("matih/", env!("CARGO_PKG_VERSION")),
+            )
+            .body(Body::from(ask.body.unwrap_or_default()))
+            .map_err(|error| Failure::new(ErrorKind::Invalid, error.to_string()))?;
+        let answer = self.client.send(request).await;
+        let answer = answer.map_err(|error| Failure::unanswered(&error, changes))?;
+        let code = answer.status().as_u16();
+        let after = answer.headers().get(header::RETRY_AFTER);
+        let after = after.and_then(|value| value.to_str().ok()?.parse().ok());
+        let after = after.map(Duration::from_secs);
+        let body = answer.into_body().collect_bytes().await;
+        let body = body.map_err(|error| Failure::unanswered(&error, changes))?;
+        if !(200..300).contains(&code) {
+            return Err(Failure::answered(code, after, &body, changes));
+        }
+        Ok((code, body.to_vec()))
+    }
+}
+
+/// A text as part of a path or of a query.
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_plain_is_encoded() {
+        assert_eq!(encoded("a-b.c_d~1"), "a-b.c_d~1");
+        assert_eq!(encoded("system:node/x=1,y"), "system%3Anode%2Fx%3D1%2Cy");
+    }
+
+    #[test]
+    fn a_dry_run_changes_nothing() {
+        let mut ask = Ask::get("/x");
+        assert!(!ask.changes());
+        ask.method = Method::PATCH;
+        assert!(ask.changes());
+        ask.path = "/x?dryRun=All".to_owned();
+        assert!(!ask.changes());
+    }
+}
