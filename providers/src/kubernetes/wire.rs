@@ -3,6 +3,7 @@
 //! A look is tried again where that may help and nothing was answered; a change never is: whether
 //! it may be repeated is for those to say who know what it does.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Method, Request, header};
@@ -57,6 +58,7 @@ pub(super) struct Wire {
     client: Client,
     room: Semaphore,
     timeout: Duration,
+    sent: AtomicU64,
 }
 
 /// Waits before the second and third try of a look.
@@ -70,7 +72,14 @@ impl Wire {
             client,
             room: Semaphore::new(concurrency),
             timeout,
+            sent: AtomicU64::new(0),
         }
+    }
+
+    /// How many requests went out.
+    #[cfg(test)]
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// The time by which one request without other limits must be answered.
@@ -143,6 +152,7 @@ impl Wire {
             )
             .body(Body::from(ask.body.unwrap_or_default()))
             .map_err(|error| Failure::new(ErrorKind::Invalid, error.to_string()))?;
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let answer = self.client.send(request).await;
         let answer = answer.map_err(|error| Failure::unanswered(&error, changes))?;
         let code = answer.status().as_u16();

@@ -1,1 +1,377 @@
+//! What only a real server shows.
 
+use std::time::Duration;
+
+use matih_model::{Attributes, ErrorKind, Provider, ReadRequest, Reading, RemoteId};
+use serde_json::{Value as Json, json};
+
+use super::ground::{Ground, TARGET};
+
+/// The ground of a test, or its end where there is no cluster.
+macro_rules! ground {
+    ($name:literal, $force:literal) => {
+        match Ground::new($name, $force).await {
+            Some(ground) => ground,
+            None => return,
+        }
+    };
+}
+
+fn config_map(name: &str, data: Json) -> Json {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_manager_owns_is_a_conflict_that_says_who_and_since_when() {
+    let ground = ground!("conflict", false);
+    let hand = ground.hand("c");
+    let first = ground.attributes(config_map("c", json!({"a": "1", "b": "1"})));
+    let made = hand.create(&first).await.unwrap();
+    let path = ground.path("configmaps", "c");
+    ground.patch(&path, &json!({"data": {"a": "theirs"}})).await;
+    let Reading::Present(seen) = hand.read(&made, &first, Some(&made.version)).await else {
+        panic!("the edit is not seen");
+    };
+    assert_eq!(seen.touches.len(), 1, "{:?}", seen.touches);
+    assert_eq!(seen.touches[0].path.to_string(), "manifest.data.a");
+    assert_eq!(seen.touches[0].by, "stranger".into());
+    let error = hand
+        .update(&made, &first, &first, Some(&seen.version))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    for word in ["`.data.a`", "stranger", "since 20"] {
+        assert!(error.message.contains(word), "{error}");
+    }
+    assert!(error.hint.unwrap().contains("force_conflicts"));
+    let now = ground.get(&path).await;
+    assert_eq!(
+        now["data"],
+        json!({"a": "theirs", "b": "1"}),
+        "something was written all the same"
+    );
+    ground.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_leaves_the_manifest_leaves_the_object_and_what_others_set_stays() {
+    let ground = ground!("fields", false);
+    let hand = ground.hand("c");
+    let first = ground.attributes(config_map("c", json!({"a": "1", "b": "1"})));
+    let made = hand.create(&first).await.unwrap();
+    let path = ground.path("configmaps", "c");
+    ground.patch(&path, &json!({"data": {"theirs": "x"}})).await;
+    assert_eq!(
+        hand.read(&made, &first, Some(&made.version)).await,
+        Reading::Unchanged
+    );
+    let second = ground.attributes(config_map("c", json!({"a": "1"})));
+    let altered = hand
+        .update(&made, &first, &second, Some(&made.version))
+        .await
+        .unwrap();
+    let now = ground.get(&path).await;
+    assert_eq!(now["data"], json!({"a": "1", "theirs": "x"}));
+    assert_eq!(
+        hand.read(&altered, &second, Some(&altered.version)).await,
+        Reading::Unchanged
+    );
+    ground.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_bears_no_mark_is_refused_and_can_be_imported() {
+    let ground = ground!("import", true);
+    let path = format!("/api/v1/namespaces/{}/configmaps", ground.namespace);
+    let theirs = config_map("c", json!({"a": "theirs"}));
+    ground
+        .send(http::Method::POST, &path, super::super::wire::JSON, &theirs)
+        .await;
+    let hand = ground.hand("c");
+    let wanted = ground.attributes(config_map("c", json!({"a": "ours"})));
+    let error = hand.create(&wanted).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    let hint = error.hint.unwrap();
+    let id = format!("{TARGET}/core/ConfigMap/{}/c", ground.namespace);
+    assert!(
+        hint.contains("matih import") && hint.contains(&id),
+        "{hint}"
+    );
+    let nothing = Attributes::new();
+    let request = ReadRequest {
+        address: &hand.owner.address,
+        remote_id: Some(&RemoteId::new(&id)),
+        attributes: &nothing,
+        version: None,
+    };
+    let Some(Reading::Present(found)) = ground.provider.read(&[request]).await.unwrap().pop()
+    else {
+        panic!("it is not found");
+    };
+    assert!(found.remote_id.as_str().starts_with(&format!("{id}/")));
+    let mut made = hand
+        .create(&ground.attributes(config_map("d", json!({}))))
+        .await
+        .unwrap();
+    made.remote_id = found.remote_id.clone();
+    let ours = hand
+        .update(&made, &found.attributes, &wanted, None)
+        .await
+        .unwrap();
+    assert_eq!(ours.remote_id, found.remote_id);
+    let now = ground.get(&ground.path("configmaps", "c")).await;
+    assert_eq!(now["data"]["a"], "ours");
+    assert_eq!(now["metadata"]["labels"]["matih.ai/tenant-slug"], "acme");
+    ground.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_life_of_a_name_is_missing_and_is_not_deleted() {
+    let ground = ground!("lives", true);
+    let hand = ground.hand("c");
+    let wanted = ground.attributes(config_map("c", json!({"a": "1"})));
+    let made = hand.create(&wanted).await.unwrap();
+    let path = ground.path("configmaps", "c");
+    let json = super::super::wire::JSON;
+    ground
+        .send(http::Method::DELETE, &path, json, &json!({}))
+        .await;
+    let all = path.strip_suffix("/c").unwrap();
+    ground
+        .send(http::Method::POST, all, json, &config_map("c", json!({})))
+        .await;
+    assert_eq!(
+        hand.read(&made, &wanted, Some(&made.version)).await,
+        Reading::Missing
+    );
+    hand.delete(&made, &wanted).await.unwrap();
+    assert_eq!(ground.get(&path).await["metadata"]["name"], "c");
+    let error = hand
+        .update(&made, &wanted, &wanted, None)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NotFound);
+    ground.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_go_in_and_never_come_out() {
+    let ground = ground!("secret", true);
+    let hand = ground.hand("s");
+    let manifest = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": "s"}, "stringData": {"word": {"$secret": {"env": "X"}}, "plain": "p"}});
+    let wanted = ground.attributes(manifest);
+    let made = hand.create(&wanted).await.unwrap();
+    let path = ground.path("secrets", "s");
+    assert_eq!(ground.get(&path).await["data"]["word"], "aHVzaA==");
+    assert_eq!(
+        hand.read(&made, &wanted, Some(&made.version)).await,
+        Reading::Unchanged
+    );
+    ground
+        .patch(
+            &path,
+            &json!({"data": {"word": "bG91ZA==", "more": "bW9yZQ=="}}),
+        )
+        .await;
+    let Reading::Present(seen) = hand.read(&made, &wanted, Some(&made.version)).await else {
+        panic!("the edit of a secret is not seen");
+    };
+    let told = format!("{seen:?}");
+    for value in ["aHVzaA==", "hush", "bG91ZA==", "loud", "bW9yZQ=="] {
+        assert!(!told.contains(value), "`{value}` is told: {told}");
+    }
+    assert_eq!(seen.touches[0].path.to_string(), "manifest.stringData.word");
+    let found = ground
+        .provider
+        .list(&ground.installation, hand.owner.tenant())
+        .await
+        .unwrap();
+    assert!(!format!("{found:?}").contains("bG91ZA=="));
+    ground.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_holds_a_deletion_is_named_and_not_taken_off() {
+    let ground = ground!("stuck", true);
+    let mut hand = ground.hand("c");
+    hand.timeout = Duration::from_secs(2);
+    let mut manifest = config_map("c", json!({}));
+    manifest["metadata"]["finalizers"] = json!(["example.com/held"]);
+    let wanted = ground.attributes(manifest);
+    let made = hand.create(&wanted).await.unwrap();
+    let error = hand.delete(&made, &wanted).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unknown);
+    assert!(error.message.contains("example.com/held"), "{error}");
+    let error = hand.create(&wanted).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+    let path = ground.path("configmaps", "c");
+    assert_eq!(
+        ground.get(&path).await["metadata"]["finalizers"][0],
+        "example.com/held"
+    );
+    // Its namespace cannot end either, says so, and takes nothing new.
+    let namespace = json!({"cluster": TARGET, "manifest": {"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": ground.namespace}}});
+    let namespace: Attributes = serde_json::from_value(namespace).unwrap();
+    let mut of_namespace = ground.hand("namespace");
+    of_namespace.timeout = Duration::from_secs(9);
+    let mut known = made.clone();
+    known.remote_id = RemoteId::new(format!("{TARGET}/core/Namespace/-/{}", ground.namespace));
+    let error = of_namespace.delete(&known, &namespace).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unknown);
+    assert!(error.message.contains("example.com/held"), "{error}");
+    let other = ground.attributes(config_map("other", json!({})));
+    let error = ground.hand("other").create(&other).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+    ground
+        .patch(&path, &json!({"metadata": {"finalizers": null}}))
+        .await;
+    of_namespace.timeout = Duration::from_secs(60);
+    of_namespace.delete(&known, &namespace).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_installations_only_one_gets_a_namespace() {
+    let ground = ground!("race", true);
+    let name = format!("{}-raced", ground.namespace);
+    let manifest = json!({"cluster": TARGET, "manifest": {"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"a": "b"}}}});
+    let manifest: Attributes = serde_json::from_value(manifest).unwrap();
+    let hands: Vec<_> = (0..6)
+        .map(|number| {
+            let mut hand = ground.hand("namespace");
+            hand.owner.installation = format!("{}-{number}", ground.installation);
+            hand
+        })
+        .collect();
+    let tries = hands.iter().map(|hand| hand.create(&manifest));
+    let mut won = Vec::new();
+    for (hand, tried) in hands
+        .iter()
+        .zip(futures_util::future::join_all(tries).await)
+    {
+        match tried {
+            Ok(made) => won.push((hand, made)),
+            Err(error) => assert_eq!(error.kind, ErrorKind::Conflict, "{error}"),
+        }
+    }
+    let [(hand, made)] = &won[..] else {
+        panic!("{} of 6 have it", won.len());
+    };
+    let now = ground.get(&format!("/api/v1/namespaces/{name}")).await;
+    let label = &now["metadata"]["labels"]["matih.ai/installation"];
+    assert_eq!(label, hand.owner.installation.as_str());
+    hand.delete(made, &manifest).await.unwrap();
+    ground.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_objects_are_read_by_few_requests() {
+    let ground = ground!("many", true);
+    let names: Vec<String> = (0..60).map(|number| format!("c-{number}")).collect();
+    let hands: Vec<_> = names.iter().map(|name| ground.hand(name)).collect();
+    let wanted: Vec<_> = names
+        .iter()
+        .map(|name| ground.attributes(config_map(name, json!({"a": "1"}))))
+        .collect();
+    let makes = hands
+        .iter()
+        .zip(&wanted)
+        .map(|(hand, wanted)| hand.create(wanted));
+    let made: Vec<_> = futures_util::future::join_all(makes)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    // One loses its labels, one goes, one is edited.
+    let path = |name: &str| ground.path("configmaps", name);
+    let labels = json!({"metadata": {"labels": {"matih.ai/tenant-slug": null, "matih.ai/installation": null}}});
+    ground.patch(&path("c-1"), &labels).await;
+    ground
+        .send(
+            http::Method::DELETE,
+            &path("c-2"),
+            super::super::wire::JSON,
+            &json!({}),
+        )
+        .await;
+    ground
+        .patch(&path("c-3"), &json!({"data": {"a": "2"}}))
+        .await;
+    let requests: Vec<_> = hands
+        .iter()
+        .zip(&made)
+        .zip(&wanted)
+        .map(|((hand, made), attributes)| ReadRequest {
+            address: &hand.owner.address,
+            remote_id: Some(&made.remote_id),
+            attributes,
+            version: Some(&made.version),
+        })
+        .collect();
+    let before = ground.cluster.wire.sent();
+    let readings = ground.provider.read(&requests).await.unwrap();
+    let asked = ground.cluster.wire.sent() - before;
+    assert_eq!(asked, 3, "a list, and two objects that it did not show");
+    for (index, reading) in readings.iter().enumerate() {
+        match index {
+            1 | 3 => assert!(
+                matches!(reading, Reading::Present(_)),
+                "{index}: {reading:?}"
+            ),
+            2 => assert_eq!(*reading, Reading::Missing),
+            _ => assert_eq!(*reading, Reading::Unchanged, "{index}"),
+        }
+    }
+    ground.clear().await;
+}
+
+/// What waiting for a deployment comes to.
+async fn deployment(ground: &Ground, name: &str, behaviour: &str, cpu: &str) -> Option<String> {
+    let pod = json!({
+        "metadata": {"labels": {"app": name}, "annotations": {"test.matih.ai/behaviour": behaviour}},
+        "spec": {"containers": [{"name": "web", "image": "registry.k8s.io/pause:3.10",
+            "resources": {"requests": {"cpu": cpu}}}]},
+    });
+    let wanted = ground.attributes(json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": pod}}));
+    let mut hand = ground.hand(name);
+    hand.timeout = Duration::from_secs(40);
+    let made = hand.create(&wanted).await.unwrap();
+    made.unready.map(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_means_ready_and_what_cannot_heal_ends_the_wait() {
+    let ground = ground!("ready", true);
+    let begun = std::time::Instant::now();
+    let (good, image, crash, large) = tokio::join!(
+        deployment(&ground, "good", "ready", "10m"),
+        deployment(&ground, "image", "image-missing", "10m"),
+        deployment(&ground, "crash", "crash-loop", "10m"),
+        deployment(&ground, "large", "ready", "100"),
+    );
+    assert_eq!(good, None);
+    for (found, word) in [
+        (&image, "ImagePullBackOff"),
+        (&crash, "CrashLoopBackOff"),
+        (&large, "fits on no node"),
+    ] {
+        let found = found.as_deref().unwrap_or("ready");
+        assert!(found.contains(word), "{word}: {found}");
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(35),
+        "no wait ended early"
+    );
+    let quota = ground.attributes(json!({"apiVersion": "v1", "kind": "ResourceQuota",
+        "metadata": {"name": "q"}, "spec": {"hard": {"pods": "0"}}}));
+    ground.hand("quota").create(&quota).await.unwrap();
+    let quota = deployment(&ground, "none", "ready", "10m")
+        .await
+        .unwrap_or_default();
+    assert!(quota.contains("exceeded quota"), "{quota}");
+    ground.clear().await;
+}
