@@ -110,7 +110,8 @@ fn explain(job: &Job<'_>, error: ProviderError) -> Failure {
     const PLAN: &str = "run `matih plan` to see what is there now, and apply that";
     let update = matches!(job.action.op, Op::Update { .. });
     let (message, hint) = match error.kind {
-        ErrorKind::Conflict if job.expects_token() => {
+        // Who says what to do about it speaks of something else than a plan that is out of date.
+        ErrorKind::Conflict if job.expects_token() && error.hint.is_none() => {
             let message = format!("changed since it was planned: {}", error.message);
             (message, Some(PLAN.to_owned()))
         }

@@ -43,7 +43,7 @@ pub(super) struct Cause {
 pub(super) struct Failure {
     /// The code of HTTP, if there was an answer.
     pub(super) code: Option<u16>,
-    pub(super) status: Status,
+    pub(super) status: Box<Status>,
     pub(super) kind: ErrorKind,
     /// What happened, in words.
     pub(super) message: String,
@@ -53,7 +53,7 @@ impl Failure {
     pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             code: None,
-            status: Status::default(),
+            status: Box::default(),
             kind,
             message: message.into(),
         }
@@ -70,7 +70,7 @@ impl Failure {
         let kind = kind(code, after, &status, changes);
         Self {
             code: Some(code),
-            status,
+            status: Box::new(status),
             kind,
             message,
         }

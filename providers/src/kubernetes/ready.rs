@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_phases_and_conditions() {
+    fn addresses_and_phases() {
         let address = json!({"spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}}});
         is("v1", "Service", None, address.clone(), "ready");
         is(
@@ -456,6 +456,10 @@ mod tests {
             "waiting: it is Pending, not Bound",
         );
         is("v1", "ConfigMap", None, json!({}), "ready");
+    }
+
+    #[test]
+    fn conditions_of_an_older_state_do_not_count() {
         let condition = |generation: i64, status: &str| {
             json!({"status": {"conditions": [
             {"type": "Ready", "status": status, "reason": "Pending", "message": "order", "observedGeneration": generation}]}})

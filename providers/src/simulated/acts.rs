@@ -270,8 +270,7 @@ fn expected(there: &Object, call: &Call<'_>) -> Result<(), ProviderError> {
                 "{} was changed by somebody else since it was last read; nothing was done",
                 call.owner.address
             ),
-        )
-        .with_hint("plan again: the new plan will show what changed")),
+        )),
         _ => Ok(()),
     }
 }

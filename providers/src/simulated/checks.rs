@@ -150,15 +150,15 @@ fn connectivity(
         }
     }
     let mut failures = Vec::new();
-    let looks: [(&str, fn(&Tenant, &Attributes, &mut Vec<String>)); 3] = [
-        ("helm.release", Tenant::workloads),
-        ("kubernetes.manifest", Tenant::entrance),
-        ("dns.record", Tenant::resolution),
-    ];
-    for (kind, look) in looks {
-        if catalog.iter().any(|schema| schema.kind.as_str() == kind) {
-            look(&tenant, call.attributes, &mut failures);
-        }
+    let is_here = |kind: &str| catalog.iter().any(|schema| schema.kind.as_str() == kind);
+    if is_here("helm.release") {
+        tenant.workloads(call.attributes, &mut failures);
+    }
+    if is_here("kubernetes.manifest") {
+        tenant.entrance(call.attributes, &mut failures);
+    }
+    if is_here("dns.record") {
+        tenant.resolution(call.attributes, &mut failures);
     }
     let hint = "look at it with `matih drift`";
     Ok(failures
