@@ -2,5 +2,7 @@
 
 mod books;
 mod contract;
+mod fake;
 mod ground;
 mod real;
+mod wire;
