@@ -3,14 +3,14 @@
 //! Promises a reading for every recorded resource. What could not be read is
 //! [`Reading::Unknown`] with the reason, never missing and never unchanged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use matih_model::{
-    Address, ErrorKind, Found, Observation, Provider, ProviderError, ReadRequest, Reading,
-    Registry, RemoteId, Snapshot, TenantId,
+    Address, ErrorKind, Observation, Provider, ProviderError, ReadRequest, Reading, Registry,
+    Snapshot, TenantId,
 };
 
 /// How to go about reading.
@@ -195,52 +195,4 @@ pub(crate) async fn within<T>(
             format!("no answer within {} s", timeout.as_secs()),
         )),
     }
-}
-
-/// Objects that bear a tenant's mark and stand in no record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unmanaged {
-    /// What was found, by address and generation.
-    pub found: Vec<Found>,
-    /// Providers that could not look, with why.
-    pub unknown: Vec<(String, String)>,
-}
-
-/// Looks for objects of this installation and tenant that the head does not record: what somebody
-/// took out of the record, or what state has lost.
-pub async fn unmanaged(
-    registry: &Registry,
-    installation: &str,
-    tenant: &TenantId,
-    head: Option<&Snapshot>,
-    timeout: Duration,
-) -> Unmanaged {
-    let recorded: BTreeSet<(&Address, u64, &RemoteId)> = head
-        .iter()
-        .flat_map(|head| head.resources())
-        .map(|(address, it)| (address, it.generation, &it.remote_id))
-        .collect();
-    let mut asked: FuturesUnordered<_> = registry
-        .providers()
-        .iter()
-        .map(|provider| async move {
-            let answer = patiently(timeout, || provider.list(installation, tenant)).await;
-            (provider.name(), answer)
-        })
-        .collect();
-    let mut unmanaged = Unmanaged::default();
-    while let Some((name, answer)) = asked.next().await {
-        match answer {
-            Ok(found) => unmanaged.found.extend(found.into_iter().filter(|found| {
-                let (owner, remote_id) = (&found.owner, &found.observed.remote_id);
-                !recorded.contains(&(&owner.address, owner.generation, remote_id))
-            })),
-            Err(error) => unmanaged.unknown.push((name.to_owned(), error.message)),
-        }
-    }
-    unmanaged
-        .found
-        .sort_by(|one, other| one.owner.cmp(&other.owner));
-    unmanaged.unknown.sort();
-    unmanaged
 }

@@ -20,8 +20,9 @@ use crate::event::{Step, What};
 use crate::job::Job;
 use crate::lease::keep;
 use crate::look::Sight;
-use crate::observe::{Unmanaged, patiently, unmanaged};
+use crate::observe::patiently;
 use crate::settle::{Settled, settle};
+use crate::strays::{Unmanaged, unmanaged};
 use crate::watch::Watch;
 use crate::world::World;
 
@@ -112,11 +113,11 @@ pub async fn recover(
         let sweep = unmanaged(
             world.registry,
             world.installation,
-            &tenant,
-            head.as_deref(),
+            [(&tenant, head.as_deref())],
             options.timeout,
         );
-        recovery.unmanaged = keep(store, &world.clock, &watch, sweep).await?;
+        let mut found = keep(store, &world.clock, &watch, sweep).await?;
+        recovery.unmanaged = found.remove(&tenant).unwrap_or_default();
     }
     recovery.head = store.head().cloned();
     watch.cross_run(RunPoint::RecoveryDone)?;

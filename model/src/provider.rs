@@ -173,6 +173,15 @@ pub struct Found {
     pub observed: Observed,
 }
 
+/// Whose an object is, and the provider's name for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Marked {
+    /// The mark that it bears.
+    pub owner: OwnerMark,
+    /// The provider's name for it.
+    pub remote_id: RemoteId,
+}
+
 /// One thing that a check found wrong, or worth saying.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CheckFinding {
@@ -212,6 +221,25 @@ pub trait Provider: Send + Sync {
         installation: &'a str,
         tenant: &'a TenantId,
     ) -> ProviderFuture<'a, Vec<Found>>;
+
+    /// What lists of all these tenants show, without the objects themselves.
+    fn marks<'a>(
+        &'a self,
+        installation: &'a str,
+        tenants: &'a [TenantId],
+    ) -> ProviderFuture<'a, Vec<Marked>> {
+        Box::pin(async move {
+            let mut marked = Vec::new();
+            for tenant in tenants {
+                let found = self.list(installation, tenant).await?.into_iter();
+                marked.extend(found.map(|found| Marked {
+                    owner: found.owner,
+                    remote_id: found.observed.remote_id,
+                }));
+            }
+            Ok(marked)
+        })
+    }
 
     /// Makes an object, or adopts our own.
     fn create<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied>;

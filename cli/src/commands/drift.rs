@@ -7,7 +7,7 @@ mod schedule;
 use std::sync::Arc;
 
 use matih_executor::{Unmanaged, observe, unmanaged};
-use matih_model::{Found, Snapshot};
+use matih_model::{Marked, Snapshot};
 use matih_planner::{Drift, DriftReport, drift};
 use matih_state::Store;
 use serde_json::{Value, json};
@@ -103,14 +103,15 @@ async fn all(
     let registry = installation.registry()?;
     let options = look();
     let observed = observe(registry, &heads, &options).await;
+    let tenants = heads.iter().map(|head| (head.tenant(), Some(&**head)));
+    let id = store.installation();
+    let mut strays = unmanaged(registry, id, tenants, options.timeout).await;
     let mut all = Vec::new();
     for head in heads {
         let nothing = Default::default();
         let observation = observed.get(head.tenant()).unwrap_or(&nothing);
         let report = drift(&head, observation, &installation.platform.catalog);
-        let (tenant, id) = (head.tenant().clone(), store.installation());
-        let unmanaged = unmanaged(registry, id, &tenant, Some(&head), options.timeout);
-        let mut unmanaged = unmanaged.await;
+        let mut unmanaged = strays.remove(head.tenant()).unwrap_or_default();
         // What was moved in the record still bears the mark of its old address.
         unmanaged.found.retain(|found| !is_recorded(&head, found));
         all.push(Seen {
@@ -123,10 +124,10 @@ async fn all(
 }
 
 /// Whether a record is of this very object, whatever it is called there.
-fn is_recorded(head: &Snapshot, found: &Found) -> bool {
+fn is_recorded(head: &Snapshot, found: &Marked) -> bool {
     head.resources().iter().any(|(address, recorded)| {
         let same_kind = address.kind == found.owner.address.kind;
-        same_kind && recorded.remote_id == found.observed.remote_id
+        same_kind && recorded.remote_id == found.remote_id
     })
 }
 
@@ -188,7 +189,7 @@ fn document(all: &[Seen]) -> Value {
     let tenants = all.iter().map(|seen| {
         let [same, changed, missing, unknown, unmanaged] = seen.counts();
         let found = seen.unmanaged.found.iter().map(|found| {
-            json!({ "address": found.owner.address, "remote_id": found.observed.remote_id,
+            json!({ "address": found.owner.address, "remote_id": found.remote_id,
                     "generation": found.owner.generation, "run": found.owner.run })
         });
         json!({

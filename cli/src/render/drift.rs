@@ -37,11 +37,11 @@ pub(crate) fn changes(report: &DriftReport, base: &Snapshot, catalog: &Catalog) 
 }
 
 /// Objects with our mark that no record knows, one a line.
-pub(crate) fn unmanaged(found: &[matih_model::Found]) -> String {
+pub(crate) fn unmanaged(found: &[matih_model::Marked]) -> String {
     found
         .iter()
         .map(|it| {
-            let (address, id) = (&it.owner.address, &it.observed.remote_id);
+            let (address, id) = (&it.owner.address, &it.remote_id);
             format!(
                 "{} {address}  is not in the record ({id})\n",
                 paint(ADD, "  +")

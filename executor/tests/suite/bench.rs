@@ -284,8 +284,9 @@ impl Bench {
         let world = self.surroundings();
         let (tenant, timeout) = (acme(), RecoverOptions::default().timeout);
         let installation = world.installation;
-        let strays = unmanaged(&self.registry, installation, &tenant, Some(&head), timeout);
-        assert_eq!(strays.await, Default::default(), "{when}: strays");
+        let of = [(&tenant, Some(&*head))];
+        let strays = unmanaged(&self.registry, installation, of, timeout).await;
+        assert_eq!(strays[&tenant], Default::default(), "{when}: strays");
         let next = self.plan(desired, Verb::Apply).await;
         assert_eq!(next.actions().len(), 0, "{when}: {:?}", next.actions());
         assert_eq!(self.store.pending(&acme()).unwrap(), [], "{when}");

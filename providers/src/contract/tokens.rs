@@ -1,5 +1,7 @@
 //! The promises of tokens and of lists.
 
+use matih_model::Marked;
+
 use super::hand::{Hand, holds, same, worked};
 use super::{Bench, cases::Result};
 
@@ -27,7 +29,19 @@ pub(super) async fn token_differs_when_ours_was_changed(bench: &dyn Bench) -> Re
 pub(super) async fn list_shows_one_installation_and_tenant(bench: &dyn Bench) -> Result {
     let hand = Hand::new(bench)?;
     let made = worked(hand.create(&hand.sample.first).await)?;
-    same("ours", &hand.list().await?, &vec![made.remote_id])?;
+    same("ours", &hand.list().await?, &vec![made.remote_id.clone()])?;
+    let tenants = [
+        hand.of_tenant("globex")?.owner.tenant().clone(),
+        hand.owner.tenant().clone(),
+    ];
+    let marked = worked(hand.provider.marks("here", &tenants).await)?;
+    let ours = Marked {
+        owner: hand.owner.clone(),
+        remote_id: made.remote_id,
+    };
+    same("marks", &marked, &vec![ours])?;
+    let of_others = worked(hand.provider.marks("here", &tenants[..1]).await)?;
+    same("marks of another tenant", &of_others, &vec![])?;
     for other in [hand.in_installation("there"), hand.of_tenant("globex")?] {
         same("others", &other.list().await?, &vec![])?;
     }

@@ -11,7 +11,7 @@ use super::discovery::{Api, Discovery};
 use super::failure::Failure;
 use super::live::{Live, MANAGER};
 use super::place::{Gvk, Place, collection};
-use super::wire::{APPLY, Ask, JSON, Reply, Wire, encoded};
+use super::wire::{APPLY, Ask, JSON, METADATA, Reply, Wire, encoded};
 
 /// How many objects a page of a list holds.
 const PAGE: usize = 500;
@@ -61,6 +61,21 @@ impl Cluster {
         namespace: &str,
         selector: &str,
     ) -> Result<Vec<Live>, Failure> {
+        self.pages(api, namespace, selector, JSON).await
+    }
+
+    /// The same of all namespaces, with nothing but the metadata of each object.
+    pub(super) async fn list_marks(&self, api: &Api, selector: &str) -> Result<Vec<Live>, Failure> {
+        self.pages(api, "", selector, METADATA).await
+    }
+
+    async fn pages(
+        &self,
+        api: &Api,
+        namespace: &str,
+        selector: &str,
+        form: &'static str,
+    ) -> Result<Vec<Live>, Failure> {
         let all = collection(&api.gvk, &api.plural, namespace);
         let selector = encoded(selector);
         let mut found = Vec::new();
@@ -72,7 +87,7 @@ impl Cluster {
                 "{all}?labelSelector={selector}&limit={PAGE}&continue={}",
                 encoded(&next)
             );
-            let mut page = match self.wire.look(&path).await {
+            let mut page = match self.wire.look_as(&path, form).await {
                 Ok(page) => page,
                 Err(failure) if failure.code == Some(410) && restarts < 3 => {
                     restarts += 1;
@@ -86,9 +101,16 @@ impl Cluster {
                 .as_str()
                 .unwrap_or_default()
                 .to_owned();
-            let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
-                let message = "the answer is no list";
-                return Err(Failure::new(ErrorKind::Unavailable, message));
+            let is_list = page["kind"]
+                .as_str()
+                .is_some_and(|kind| kind.ends_with("List"));
+            let items = match page.get_mut("items").map(Value::take) {
+                Some(Value::Array(items)) => items,
+                None | Some(Value::Null) if is_list => Vec::new(),
+                _ => {
+                    let message = "the answer is no list";
+                    return Err(Failure::new(ErrorKind::Unavailable, message));
+                }
             };
             for item in items {
                 found.push(live(of_list(item, api))?);
@@ -117,6 +139,7 @@ impl Cluster {
             ),
             body: Some(body.to_string().into_bytes()),
             form: APPLY,
+            accept: JSON,
         };
         self.wire.send(ask, until).await
     }
@@ -135,6 +158,7 @@ impl Cluster {
             path: format!("{all}?fieldManager={MANAGER}&fieldValidation=Strict"),
             body: Some(body.to_string().into_bytes()),
             form: JSON,
+            accept: JSON,
         };
         self.wire.send(ask, until).await
     }
@@ -158,6 +182,7 @@ impl Cluster {
             path: self.path(api, place),
             body: Some(body.to_string().into_bytes()),
             form: JSON,
+            accept: JSON,
         };
         self.wire.send(ask, until).await
     }
@@ -175,10 +200,9 @@ pub(super) struct How {
 /// Items of a list do not say what they are.
 fn of_list(mut item: Value, api: &Api) -> Value {
     if let Some(item) = item.as_object_mut() {
-        item.entry("apiVersion")
-            .or_insert_with(|| api.gvk.api_version().into());
-        item.entry("kind")
-            .or_insert_with(|| api.gvk.kind.clone().into());
+        // Metadata alone says that it is metadata.
+        item.insert("apiVersion".to_owned(), api.gvk.api_version().into());
+        item.insert("kind".to_owned(), api.gvk.kind.clone().into());
     }
     item
 }

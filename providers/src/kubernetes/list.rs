@@ -1,7 +1,9 @@
 //! Finding all that bears the mark of a tenant.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::try_join_all;
-use matih_model::{Found, OwnerMark, ProviderError, TenantId, Value};
+use matih_model::{Found, Marked, OwnerMark, ProviderError, TenantId, Value};
 
 use super::json::text;
 use super::live::Live;
@@ -35,6 +37,37 @@ pub(super) async fn list(
                 let owner = live.mark.clone()?;
                 let ours = owner.installation == installation && owner.tenant() == tenant;
                 ours.then(|| one(provider, target, &live, owner))
+            });
+            Ok::<_, ProviderError>(found.collect::<Vec<_>>())
+        }
+    });
+    Ok(try_join_all(targets).await?.into_iter().flatten().collect())
+}
+
+/// The marks of all objects of an installation and some tenants: lists of what the server knows
+/// beside the objects themselves.
+pub(super) async fn marks(
+    provider: &Kubernetes,
+    installation: &str,
+    tenants: &[TenantId],
+) -> Result<Vec<Marked>, ProviderError> {
+    let tenants: BTreeSet<&TenantId> = tenants.iter().collect();
+    let mut selector = format!("{}={}", mark::INSTALLATION, mark::label(installation));
+    if let (1, Some(tenant)) = (tenants.len(), tenants.first()) {
+        selector = format!("{selector},{}={tenant}", mark::TENANT);
+    }
+    let targets = provider.targets().map(|target| {
+        let (selector, tenants) = (&selector, &tenants);
+        async move {
+            let cluster = provider.cluster(target).await?;
+            let apis = cluster.discovery.managed(&cluster.wire).await?;
+            let lists = apis.iter().map(|api| cluster.list_marks(api, selector));
+            let found = try_join_all(lists).await?.into_iter().flatten();
+            let found = found.filter_map(|live| {
+                let owner = live.mark.clone()?;
+                let ours = owner.installation == installation && tenants.contains(owner.tenant());
+                let remote_id = of(&live, target).id();
+                ours.then_some(Marked { owner, remote_id })
             });
             Ok::<_, ProviderError>(found.collect::<Vec<_>>())
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use matih_model::{
-    Address, Applied, Attributes, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Provider,
-    ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
+    Address, Applied, Attributes, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Marked,
+    Provider, ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
 };
 use tokio::sync::OnceCell;
 
@@ -223,6 +223,14 @@ impl Provider for Kubernetes {
         tenant: &'a TenantId,
     ) -> ProviderFuture<'a, Vec<Found>> {
         Box::pin(list::list(self, installation, tenant))
+    }
+
+    fn marks<'a>(
+        &'a self,
+        installation: &'a str,
+        tenants: &'a [TenantId],
+    ) -> ProviderFuture<'a, Vec<Marked>> {
+        Box::pin(list::marks(self, installation, tenants))
     }
 
     fn create<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {

@@ -22,7 +22,10 @@ pub(super) struct Ask {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) body: Option<Vec<u8>>,
+    /// The form of the body.
     pub(super) form: &'static str,
+    /// The form of the answer.
+    pub(super) accept: &'static str,
 }
 
 impl Ask {
@@ -33,6 +36,7 @@ impl Ask {
             path: path.into(),
             body: None,
             form: JSON,
+            accept: JSON,
         }
     }
 
@@ -43,6 +47,9 @@ impl Ask {
 
 /// The form of ordinary bodies.
 pub(super) const JSON: &str = "application/json";
+/// The form of lists that hold nothing but metadata.
+pub(super) const METADATA: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// The form of a server-side apply; JSON is YAML.
 pub(super) const APPLY: &str = "application/apply-patch+yaml";
 
@@ -89,9 +96,18 @@ impl Wire {
 
     /// Looks, up to three times.
     pub(super) async fn look(&self, path: &str) -> Result<Value, Failure> {
+        self.look_as(path, JSON).await
+    }
+
+    /// The same, for an answer of another form.
+    pub(super) async fn look_as(&self, path: &str, accept: &'static str) -> Result<Value, Failure> {
         let mut waits = WAITS.into_iter();
         loop {
-            let failure = match self.send(Ask::get(path), self.soon()).await {
+            let ask = Ask {
+                accept,
+                ..Ask::get(path)
+            };
+            let failure = match self.send(ask, self.soon()).await {
                 Ok(reply) => return Ok(reply.json),
                 Err(failure) => failure,
             };
@@ -144,7 +160,7 @@ impl Wire {
         let request = Request::builder()
             .method(ask.method)
             .uri(ask.path)
-            .header(header::ACCEPT, JSON)
+            .header(header::ACCEPT, ask.accept)
             .header(header::CONTENT_TYPE, ask.form)
             .header(
                 header::USER_AGENT,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use matih_model::{
-    Address, Applied, Call, CheckReport, Found, Kind, KindSchema, Name, OwnerMark, Provider,
-    ProviderFuture, ReadRequest, Reading, RemoteId, TenantId, Value,
+    Address, Applied, Call, CheckReport, Found, Kind, KindSchema, Marked, Name, OwnerMark,
+    Provider, ProviderFuture, ReadRequest, Reading, RemoteId, TenantId, Value,
 };
 use serde_json::{Value as Json, json};
 
@@ -35,6 +35,12 @@ impl Own {
             name: Name::new(name).unwrap(),
             ..address.clone()
         }
+    }
+
+    fn plain(&self, address: &Address) -> Name {
+        let end = format!("-{}", self.theirs(""));
+        let name = address.name.as_str();
+        Name::new(name.strip_suffix(&end).unwrap_or(name)).unwrap()
     }
 
     async fn with<T>(
@@ -87,8 +93,25 @@ impl Provider for Own {
             let mut found = self.ground.provider.list(&theirs, tenant).await?;
             for found in &mut found {
                 installation.clone_into(&mut found.owner.installation);
+                found.owner.address.name = self.plain(&found.owner.address);
             }
             Ok(found)
+        })
+    }
+
+    fn marks<'a>(
+        &'a self,
+        installation: &'a str,
+        tenants: &'a [TenantId],
+    ) -> ProviderFuture<'a, Vec<Marked>> {
+        Box::pin(async move {
+            let theirs = self.theirs(installation);
+            let mut marked = self.ground.provider.marks(&theirs, tenants).await?;
+            for marked in &mut marked {
+                installation.clone_into(&mut marked.owner.installation);
+                marked.owner.address.name = self.plain(&marked.owner.address);
+            }
+            Ok(marked)
         })
     }
 

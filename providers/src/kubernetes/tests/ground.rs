@@ -92,6 +92,7 @@ impl Ground {
             path: path.to_owned(),
             body: Some(body.to_string().into_bytes()),
             form,
+            accept: JSON,
         };
         self.cluster
             .wire
