@@ -67,7 +67,7 @@ pub struct ActionReport {
     pub steps: Vec<StepNumber>,
     /// What it came to.
     pub fate: Fate,
-    /// It failed, and a part of it is there.
+    /// It failed, and it or a part of it is there.
     pub half_done: bool,
     /// How often it was tried.
     pub tries: u32,

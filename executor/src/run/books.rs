@@ -31,6 +31,11 @@ impl<'a> Run<'a> {
         if let Some(report) = self.actions.get_mut(job.action.index.as_usize()) {
             report.ms = milliseconds(since.elapsed());
             report.tries = tries;
+            // It was done, and does not work.
+            report.half_done = matches!(
+                (&over.outcome, &over.fate),
+                (Outcome::Applied(_), Fate::Failed(_))
+            );
         }
         self.close(job.action, over.fate.clone(), told);
     }

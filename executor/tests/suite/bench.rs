@@ -9,8 +9,8 @@ use matih_executor::{
     RecoverOptions, Report, World, apply, keep_lock, observe, recover, unmanaged,
 };
 use matih_model::{
-    Address, Attributes, Digest, Plan, Registry, ResourceGraph, RunId, SecretError, SecretRef,
-    SecretSource, SecretValue, Snapshot, Verb,
+    Address, Attributes, Digest, Plan, Provider, Registry, ResourceGraph, RunId, SecretError,
+    SecretRef, SecretSource, SecretValue, Snapshot, Verb,
 };
 use matih_planner::{PlanInput, PlanOptions, plan};
 use matih_providers::simulated::{Simulated, SimulatedOptions};
@@ -126,6 +126,16 @@ impl Bench {
             now_ms: Cell::new(now_ms),
             runs: Cell::new(0),
             _folder: folder,
+        }
+    }
+
+    /// A world that is reached through another provider.
+    pub(crate) fn served_by(provider: impl FnOnce(Arc<Simulated>) -> Arc<dyn Provider>) -> Self {
+        let bench = Self::new();
+        let provider = provider(bench.world.clone());
+        Self {
+            registry: Registry::new(vec![provider]).unwrap(),
+            ..bench
         }
     }
 

@@ -6,6 +6,6 @@ mod crash;
 mod faults;
 mod observe;
 mod seeds;
-
 mod stop;
 mod tenant;
+mod unready;

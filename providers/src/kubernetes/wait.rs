@@ -64,7 +64,7 @@ pub(super) async fn wait(
 }
 
 fn unready(deed: &Deed<'_>, kind: ErrorKind, why: &str, hint: Option<&str>) -> ProviderError {
-    let message = format!("{} is there as wanted and not ready: {why}", deed.place);
+    let message = format!("{} is not ready: {why}", deed.place);
     let hint = hint.unwrap_or("when the cause is gone, apply again: it is looked at anew");
     ProviderError::new(kind, message).with_hint(hint)
 }
