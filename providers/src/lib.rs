@@ -66,3 +66,53 @@ pub fn registry(settings: &Settings) -> Result<Registry, SetupError> {
     providers.push(Simulated::open(&settings.world, options)?);
     Ok(Registry::new(providers)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use matih_model::Catalog;
+
+    use super::*;
+
+    fn settings(folder: &std::path::Path, targets: &[(&str, &str)]) -> Settings {
+        let target = |(name, options): &(&str, &str)| {
+            let options = serde_json::from_str(options).unwrap();
+            let provider = "kubernetes".to_owned();
+            ((*name).to_owned(), TargetSettings { provider, options })
+        };
+        Settings {
+            world: folder.join("world.db"),
+            simulated: simulated::SimulatedOptions::default(),
+            folder: folder.to_owned(),
+            targets: targets.iter().map(target).collect(),
+            providers: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn every_kind_has_one_provider_and_a_target_brings_the_real_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = Catalog::new(kinds::all().unwrap()).unwrap();
+        for (targets, name) in [
+            (&[][..], "simulated"),
+            (&[("west", "{}")][..], "kubernetes"),
+        ] {
+            let registry = registry(&settings(folder.path(), targets)).unwrap();
+            assert_eq!(**registry.catalog(), all);
+            let of = |kind: &str| registry.provider(&Kind::new(kind).unwrap()).unwrap().name();
+            assert_eq!(of("kubernetes.manifest"), name);
+            assert_eq!(of("dns.zone"), "simulated");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_before_anything_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), &[("west", r#"{"kubeconfg":"x"}"#)]);
+        assert_eq!(check(&settings)[0].path, "targets.west.kubeconfg");
+        let refused = registry(&settings).err().unwrap();
+        assert!(matches!(refused, SetupError::Settings(_)), "{refused}");
+        assert!(!settings.world.exists());
+    }
+}
