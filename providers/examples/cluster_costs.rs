@@ -1,0 +1,310 @@
+//! What the kubernetes provider costs beside bare calls to the same server, in one run.
+//!
+//!     cargo run --release -p matih-providers --example cluster_costs -- KUBECONFIG [TENANTS]
+//!
+//! Each tenant has the twelve objects of a namespace, its quota, its limits, policies, accounts
+//! and roles. Bare: the same objects by parallel server-side applies, and lists of their kinds.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use matih_model::{
+    Abandoned, Applied, Attributes, Call, Crossing, OwnerMark, Point, Provider, ReadRequest,
+    Reading, RunId, SecretError, SecretRef, SecretSource, SecretValue, TenantId,
+};
+use matih_providers::kubernetes::{ClusterSettings, Kubernetes, KubernetesSettings};
+use serde_json::{Value, json};
+
+const WORKERS: usize = 16;
+const INSTALLATION: &str = "cluster-costs";
+
+struct Nothing;
+
+impl SecretSource for Nothing {
+    fn reveal(&self, reference: &SecretRef) -> Result<SecretValue, SecretError> {
+        Err(SecretError {
+            reference: reference.clone(),
+            cause: "there are none".to_owned(),
+        })
+    }
+}
+
+impl Crossing for Nothing {
+    fn cross(&self, _: Point) -> Result<(), Abandoned> {
+        Ok(())
+    }
+}
+
+type Failed = Box<dyn std::error::Error>;
+
+/// The objects of one tenant, the namespace first.
+fn objects(namespace: &str) -> Vec<Value> {
+    let object = |version: &str, kind: &str, name: &str, rest: Value| {
+        let mut object = json!({"apiVersion": version, "kind": kind,
+            "metadata": {"name": name, "namespace": namespace, "labels": {"matih.ai/tenant": "x"}}});
+        for (key, value) in rest.as_object().into_iter().flatten() {
+            object[key] = value.clone();
+        }
+        object
+    };
+    let policy = |name: &str, kinds: Value| {
+        let spec = json!({"spec": {"podSelector": {}, "policyTypes": kinds}});
+        object("networking.k8s.io/v1", "NetworkPolicy", name, spec)
+    };
+    let rbac = "rbac.authorization.k8s.io";
+    let group = format!("{rbac}/v1");
+    let rules =
+        json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]});
+    let binding = json!({"roleRef": {"apiGroup": rbac, "kind": "Role", "name": "reader"},
+        "subjects": [{"kind": "ServiceAccount", "name": "workload", "namespace": namespace}]});
+    vec![
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
+        object(
+            "v1",
+            "ResourceQuota",
+            "quota",
+            json!({"spec": {"hard": {"requests.cpu": "0.5", "pods": "20"}}}),
+        ),
+        object(
+            "v1",
+            "LimitRange",
+            "limits",
+            json!({"spec": {"limits": [{"type": "Container", "default": {"cpu": "500m"}}]}}),
+        ),
+        policy("deny-all", json!(["Ingress", "Egress"])),
+        policy("same-namespace", json!(["Ingress"])),
+        policy("dns", json!(["Egress"])),
+        policy("platform", json!(["Egress"])),
+        object("v1", "ServiceAccount", "workload", json!({})),
+        object("v1", "ServiceAccount", "agent", json!({})),
+        object(
+            "v1",
+            "ConfigMap",
+            "settings",
+            json!({"data": {"a": "1", "b": "2"}}),
+        ),
+        object(&group, "Role", "reader", rules),
+        object(&group, "RoleBinding", "reader", binding),
+    ]
+}
+
+fn api(client: &Client, object: &Value) -> Api<DynamicObject> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (group, version) = text(&object["apiVersion"]).split_once('/').map_or_else(
+        || (String::new(), text(&object["apiVersion"])),
+        |(a, b)| (a.to_owned(), b.to_owned()),
+    );
+    let gvk = GroupVersionKind::gvk(&group, &version, &text(&object["kind"]));
+    let resource = ApiResource::from_gvk(&gvk);
+    match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
+async fn bare(client: &Client, all: &[Vec<Value>]) -> Result<Duration, Failed> {
+    let begun = Instant::now();
+    // Namespaces first, as the dependencies of a plan have it.
+    for part in [0..1, 1..12] {
+        let objects = all.iter().flat_map(|tenant| &tenant[part.clone()]);
+        let calls = objects.map(|object| async move {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            let how = PatchParams::apply("bare");
+            api(client, object)
+                .patch(name, &how, &Patch::Apply(object))
+                .await
+        });
+        let mut calls = stream::iter(calls).buffer_unordered(WORKERS);
+        while let Some(done) = calls.next().await {
+            done?;
+        }
+    }
+    Ok(begun.elapsed())
+}
+
+async fn clear(client: &Client, all: &[Vec<Value>]) -> Result<(), Failed> {
+    for tenant in all {
+        let name = tenant[0]["metadata"]["name"].as_str().unwrap_or_default();
+        api(client, &tenant[0])
+            .delete(name, &Default::default())
+            .await?;
+    }
+    for tenant in all {
+        let name = tenant[0]["metadata"]["name"].as_str().unwrap_or_default();
+        while api(client, &tenant[0]).get_opt(name).await?.is_some() {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+    Ok(())
+}
+
+/// One object as matih has it.
+struct Known {
+    owner: OwnerMark,
+    attributes: Attributes,
+    made: Option<Applied>,
+}
+
+fn known(all: &[Vec<Value>]) -> Result<Vec<Known>, Failed> {
+    let mut known = Vec::new();
+    for (number, tenant) in all.iter().enumerate() {
+        for (index, object) in tenant.iter().enumerate() {
+            known.push(Known {
+                owner: OwnerMark {
+                    installation: INSTALLATION.to_owned(),
+                    address: format!("costs-{number}/kubernetes.manifest/object-{index}")
+                        .parse()?,
+                    generation: 1,
+                    run: RunId::new("run-1"),
+                },
+                attributes: serde_json::from_value(
+                    json!({"cluster": "costs", "manifest": object}),
+                )?,
+                made: None,
+            });
+        }
+    }
+    Ok(known)
+}
+
+async fn provided(provider: &Kubernetes, known: &mut [Known]) -> Result<Duration, Failed> {
+    let begun = Instant::now();
+    for namespaces in [true, false] {
+        let part = known.iter_mut().enumerate();
+        let part = part.filter(|(index, _)| (index % 12 == 0) == namespaces);
+        let calls = part.map(|(_, it)| async move {
+            let call = Call {
+                owner: &it.owner,
+                attributes: &it.attributes,
+                before: None,
+                remote_id: None,
+                expects: None,
+                timeout: Duration::from_secs(60),
+                secrets: &Nothing,
+                crossing: &Nothing,
+            };
+            it.made = Some(provider.create(&call).await?);
+            Ok::<_, matih_model::ProviderError>(())
+        });
+        let mut calls = stream::iter(calls).buffer_unordered(WORKERS);
+        while let Some(done) = calls.next().await {
+            done?;
+        }
+    }
+    Ok(begun.elapsed())
+}
+
+async fn looks(
+    client: &Client,
+    provider: &Kubernetes,
+    all: &[Vec<Value>],
+    known: &[Known],
+) -> Result<(), Failed> {
+    let begun = Instant::now();
+    let mut seen = 0;
+    for kind in [0, 1, 2, 3, 7, 9, 10, 11] {
+        let mut object = all[0][kind].clone();
+        object["metadata"] = json!({});
+        let mut how = ListParams::default()
+            .labels("matih.ai/installation")
+            .limit(500);
+        loop {
+            let page = api(client, &object).list(&how).await?;
+            seen += page.items.len();
+            match page.metadata.continue_ {
+                Some(next) if !next.is_empty() => how = how.continue_token(&next),
+                _ => break,
+            }
+        }
+    }
+    println!(
+        "bare lists of 8 kinds     {:>8.3} s  {seen} objects",
+        begun.elapsed().as_secs_f64()
+    );
+    let requests: Vec<_> = known
+        .iter()
+        .filter_map(|it| {
+            let made = it.made.as_ref()?;
+            Some(ReadRequest {
+                address: &it.owner.address,
+                remote_id: Some(&made.remote_id),
+                attributes: &it.attributes,
+                version: Some(&made.version),
+            })
+        })
+        .collect();
+    let begun = Instant::now();
+    let readings = provider.read(&requests).await?;
+    let same = readings
+        .iter()
+        .filter(|it| **it == Reading::Unchanged)
+        .count();
+    println!(
+        "read                      {:>8.3} s  {same} of {} unchanged",
+        begun.elapsed().as_secs_f64(),
+        readings.len()
+    );
+    let tenants: Vec<TenantId> = known
+        .iter()
+        .step_by(12)
+        .map(|it| it.owner.tenant().clone())
+        .collect();
+    for word in ["marks, first", "marks, again"] {
+        let begun = Instant::now();
+        let marks = provider.marks(INSTALLATION, &tenants).await?;
+        println!(
+            "{word}              {:>8.3} s  {} marks",
+            begun.elapsed().as_secs_f64(),
+            marks.len()
+        );
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failed> {
+    let mut args = std::env::args().skip(1);
+    let path = PathBuf::from(args.next().ok_or("which kubeconfig?")?);
+    let tenants: usize = args.next().unwrap_or_else(|| "50".to_owned()).parse()?;
+    let cluster = ClusterSettings {
+        kubeconfig: Some(path.clone()),
+        default: true,
+        ..ClusterSettings::default()
+    };
+    let provider = Kubernetes::new(KubernetesSettings {
+        concurrency: WORKERS,
+        force_conflicts: false,
+        timeout: Duration::from_secs(60),
+        clusters: [("costs".to_owned(), cluster)].into(),
+    })?;
+    // The first call of the provider installs what TLS needs.
+    provider
+        .marks(INSTALLATION, &[TenantId::new("warm-up")?])
+        .await?;
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(Kubeconfig::read_from(&path)?, &options).await?;
+    let client = Client::try_from(config)?;
+    let all: Vec<Vec<Value>> = (0..tenants)
+        .map(|it| objects(&format!("kube-costs-{it}")))
+        .collect();
+    println!(
+        "{tenants} tenants, {} objects, {WORKERS} at once",
+        tenants * 12
+    );
+    let by_hand = bare(&client, &all).await?;
+    println!("bare applies              {:>8.3} s", by_hand.as_secs_f64());
+    clear(&client, &all).await?;
+    let mut known = known(&all)?;
+    let ours = provided(&provider, &mut known).await?;
+    println!(
+        "creates                   {:>8.3} s  {:.2} of the bare ones",
+        ours.as_secs_f64(),
+        ours.as_secs_f64() / by_hand.as_secs_f64()
+    );
+    looks(&client, &provider, &all, &known).await?;
+    clear(&client, &all).await
+}
