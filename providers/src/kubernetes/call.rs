@@ -162,7 +162,13 @@ impl<'a> Deed<'a> {
             failure.message = format!("the server refuses it at {}", fields.join(", "));
         }
         failure.message = format!("{}: {}", self.place, failure.message);
-        failure.into()
+        let fixed = failure.kind == ErrorKind::Invalid && failure.message.contains("immutable");
+        let error = ProviderError::from(failure);
+        if fixed {
+            let name = self.call.owner.address.resource_name();
+            return error.with_hint(format!("matih apply SPEC --replace {name} makes it anew"));
+        }
+        error
     }
 
     fn owned_by_others(&self, failure: &Failure, live: Option<&Live>) -> ProviderError {

@@ -172,6 +172,8 @@ fn kind(code: u16, after: Option<Duration>, status: &Status, changes: bool) -> E
             ErrorKind::Throttled(after.or(told.map(Duration::from_secs)))
         }
         503 => ErrorKind::Unavailable,
+        // The server calls it its own failure when an apply does not fit the kind's schema.
+        500 if status.message.contains("typed patch object") => ErrorKind::Invalid,
         500.. => lost(changes),
         _ => ErrorKind::Invalid,
     }
@@ -204,6 +206,12 @@ mod tests {
             assert_eq!(failed(code, "", false).kind, reading, "{code}");
             assert_eq!(failed(code, "no JSON", true).kind, changing, "{code}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_the_schema_is_no_trouble_of_the_server() {
+        let body = r#"{"reason":"InternalError","message":"failed to create typed patch object (n/c; /v1, Kind=ConfigMap): .dta: field not declared in schema"}"#;
+        assert_eq!(failed(500, body, true).kind, ErrorKind::Invalid);
     }
 
     #[test]

@@ -327,6 +327,86 @@ async fn many_objects_are_read_by_few_requests() {
     ground.clear().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_says_what_a_manifest_may_not_say() {
+    let ground = ground!("invalid", true);
+    let mut manifest = config_map("c", json!({"a": "1"}));
+    manifest["dta"] = json!({});
+    let error = ground
+        .hand("c")
+        .create(&ground.attributes(manifest))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert!(error.message.contains("dta"), "{error}");
+    let fixed = |a: &str| {
+        let mut manifest = config_map("d", json!({"a": a}));
+        manifest["immutable"] = json!(true);
+        ground.attributes(manifest)
+    };
+    let hand = ground.hand("d");
+    let made = hand.create(&fixed("1")).await.unwrap();
+    let error = hand
+        .update(&made, &fixed("1"), &fixed("2"), None)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert!(
+        error
+            .hint
+            .unwrap()
+            .contains("--replace kubernetes.manifest/d")
+    );
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": {"$secret": {"env": "X"}}}});
+    let error = ground
+        .hand("s")
+        .create(&ground.attributes(secret))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Invalid);
+    let told = format!("{error:?}");
+    assert!(
+        !told.contains("hush") && !told.contains("aHVzaA=="),
+        "{told}"
+    );
+    let nowhere = json!({"cluster": TARGET, "manifest": {"apiVersion": "example.com/v1",
+        "kind": "Thing", "metadata": {"name": "x", "namespace": ground.namespace}}});
+    let nowhere: Attributes = serde_json::from_value(nowhere).unwrap();
+    let error = ground.hand("x").create(&nowhere).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert!(error.message.contains("example.com/v1 Thing"), "{error}");
+    ground.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_waited_for() {
+    let ground = ground!("address", true);
+    let service = |name: &str, address: &str| {
+        ground.attributes(json!({"apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": name, "annotations": {"test.matih.ai/address": address}},
+            "spec": {"type": "LoadBalancer", "selector": {"a": "b"}, "ports": [{"port": 80}]}}))
+    };
+    let made = ground.hand("s").create(&service("s", "any")).await.unwrap();
+    assert_eq!(made.unready, None);
+    let now = ground.get(&ground.path("services", "s")).await;
+    assert!(now["status"]["loadBalancer"]["ingress"][0]["ip"].is_string());
+    let mut hand = ground.hand("t");
+    hand.timeout = Duration::from_secs(2);
+    let wanted = service("t", "none");
+    let made = hand.create(&wanted).await.unwrap();
+    let unready = made.unready.clone().unwrap();
+    assert_eq!(unready.kind, ErrorKind::Unavailable);
+    assert!(unready.message.contains("no address yet"), "{unready}");
+    // A status that comes later is no change of ours.
+    assert_eq!(
+        hand.read(&made, &wanted, Some(&made.version)).await,
+        Reading::Unchanged
+    );
+    ground.clear().await;
+}
+
 /// What waiting for a deployment comes to.
 async fn deployment(ground: &Ground, name: &str, behaviour: &str, cpu: &str) -> Option<String> {
     let pod = json!({
