@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 /// Why a piece of an address was refused.
@@ -35,8 +35,8 @@ pub enum AddressError {
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $type:ident, $check:path, $error:path) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $type(Arc<str>);
 
         impl $type {
@@ -81,9 +81,9 @@ macro_rules! text_newtype {
             }
         }
 
-        impl From<$type> for String {
-            fn from(value: $type) -> String {
-                value.0.as_ref().to_owned()
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
     };
@@ -103,8 +103,8 @@ text_newtype! {
 }
 
 /// `family.noun` of a resource without its tenant: the form used inside a spec and a blueprint.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ResourceName {
     /// The type of the resource.
     pub kind: Kind,
@@ -113,6 +113,10 @@ pub struct ResourceName {
 }
 
 impl ResourceName {
+    fn text(&self) -> String {
+        [&*self.kind.0, &*self.name.0].join("/")
+    }
+
     /// The address of this resource in one tenant.
     pub fn of(&self, tenant: &TenantId) -> Address {
         Address {
@@ -127,8 +131,8 @@ impl ResourceName {
 ///
 /// Every map is keyed by it and every message names it. The order (tenant, kind, name) is the
 /// order of all output that has no better one.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Address {
     /// Whose it is.
     pub tenant: TenantId,
@@ -144,6 +148,11 @@ impl Address {
         Self { tenant, kind, name }
     }
 
+    /// As it prints: in one piece, since addresses are written far more often than anything else.
+    fn text(&self) -> String {
+        [&*self.tenant.0, &*self.kind.0, &*self.name.0].join("/")
+    }
+
     /// The address without its tenant.
     pub fn resource_name(&self) -> ResourceName {
         ResourceName {
@@ -155,10 +164,19 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!(
-            "{}/{}/{}",
-            self.tenant.0, self.kind.0, self.name.0
-        ))
+        f.pad(&self.text())
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
+impl Serialize for ResourceName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
     }
 }
 
@@ -170,7 +188,7 @@ impl fmt::Debug for Address {
 
 impl fmt::Display for ResourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}/{}", self.kind.0, self.name.0))
+        f.pad(&self.text())
     }
 }
 
@@ -209,22 +227,10 @@ impl TryFrom<String> for Address {
     }
 }
 
-impl From<Address> for String {
-    fn from(address: Address) -> String {
-        address.to_string()
-    }
-}
-
 impl TryFrom<String> for ResourceName {
     type Error = AddressError;
     fn try_from(text: String) -> Result<Self, AddressError> {
         text.parse()
-    }
-}
-
-impl From<ResourceName> for String {
-    fn from(name: ResourceName) -> String {
-        name.to_string()
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::action::{Action, ActionIndex, Edit, Op};
@@ -90,8 +90,8 @@ pub enum PlanError {
 }
 
 /// A checked plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "PlanFile", into = "PlanFile")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "PlanFile")]
 pub struct Plan {
     id: Digest,
     draft: PlanDraft,
@@ -99,10 +99,17 @@ pub struct Plan {
 }
 
 #[derive(Serialize, Deserialize)]
-struct PlanFile {
+struct PlanFile<Draft = PlanDraft> {
     id: Digest,
     #[serde(flatten)]
-    draft: PlanDraft,
+    draft: Draft,
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (id, draft) = (self.id, &self.draft);
+        PlanFile { id, draft }.serialize(serializer)
+    }
 }
 
 impl TryFrom<PlanFile> for Plan {
@@ -116,15 +123,6 @@ impl TryFrom<PlanFile> for Plan {
                 claimed: file.id,
                 computed: plan.id,
             })
-        }
-    }
-}
-
-impl From<Plan> for PlanFile {
-    fn from(plan: Plan) -> Self {
-        Self {
-            id: plan.id,
-            draft: plan.draft,
         }
     }
 }

@@ -3,7 +3,6 @@
 //! The tree has no floating point, so that its encoding is canonical; a fraction is a string, as
 //! Kubernetes quantities are. Its form in JSON is told in `value/json.rs`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -113,6 +112,16 @@ impl Value {
         }
     }
 
+    /// Whether this value or one inside of it is a reference.
+    fn has_ref(&self) -> bool {
+        match self {
+            Self::Ref(_) => true,
+            Self::List(values) => values.iter().any(Self::has_ref),
+            Self::Map(map) => map.values().any(Self::has_ref),
+            _ => false,
+        }
+    }
+
     /// Calls `visit` for this value and each one inside of it, outer before inner.
     pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Value)) {
         visit(self);
@@ -161,8 +170,14 @@ impl From<String> for Value {
 }
 
 /// Values by name: what we set on a resource, or what a provider told back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Attributes(BTreeMap<Text, Value>);
+///
+/// A tree is shared: a copy costs a counter, and only a copy that is changed gets entries of its
+/// own. So what was compiled, planned, sent, recorded and kept of one resource is one tree.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attributes(
+    /// In key order, each key once.
+    Arc<Vec<(Text, Value)>>,
+);
 
 impl Attributes {
     /// None at all.
@@ -170,9 +185,15 @@ impl Attributes {
         Self::default()
     }
 
+    /// Where a key is, or where it would have to be.
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| (**known).cmp(key))
+    }
+
     /// The value of one key.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+        let place = self.place(key).ok()?;
+        self.0.get(place).map(|(_, value)| value)
     }
 
     /// The text of one key, if it is there and is text.
@@ -182,27 +203,39 @@ impl Attributes {
 
     /// Sets one key and returns what it was before.
     pub fn insert(&mut self, key: impl AsRef<str>, value: impl Into<Value>) -> Option<Value> {
-        self.0.insert(key.as_ref().into(), value.into())
+        let key = key.as_ref();
+        match self.place(key) {
+            Ok(_) => self
+                .get_mut(key)
+                .map(|before| std::mem::replace(before, value.into())),
+            Err(place) => {
+                Arc::make_mut(&mut self.0).insert(place, (key.into(), value.into()));
+                None
+            }
+        }
     }
 
     /// Takes one key out.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        self.0.remove(key)
+        let place = self.place(key).ok()?;
+        Some(Arc::make_mut(&mut self.0).remove(place).1)
     }
 
     /// A mutable view of one key.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        self.0.get_mut(key)
+        let place = self.place(key).ok()?;
+        let entry = Arc::make_mut(&mut self.0).get_mut(place);
+        entry.map(|(_, value)| value)
     }
 
     /// Keys and values by key order.
     pub fn iter(&self) -> impl Iterator<Item = (&Text, &Value)> {
-        self.0.iter()
+        self.0.iter().map(|(key, value)| (key, value))
     }
 
     /// Values by key order.
     pub fn values(&self) -> impl Iterator<Item = &Value> {
-        self.0.values()
+        self.0.iter().map(|(_, value)| value)
     }
 
     /// The number of keys.
@@ -246,28 +279,42 @@ impl Attributes {
         found
     }
 
-    /// A copy with every reference replaced by what `resolve` says.
+    /// A copy with every reference replaced by what `resolve` says, the rest shared.
     pub fn map_refs(&self, resolve: &mut impl FnMut(&OutputRef) -> Value) -> Attributes {
-        Self(
-            self.0
-                .iter()
-                .map(|(key, value)| (key.clone(), value.map_refs(resolve)))
-                .collect(),
-        )
+        if !self.values().any(Value::has_ref) {
+            return self.clone();
+        }
+        let resolved = self
+            .iter()
+            .map(|(key, value)| (key.clone(), value.map_refs(resolve)));
+        Self(Arc::new(resolved.collect()))
     }
 }
 
+impl fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Of equal keys the last one counts.
 impl FromIterator<(Text, Value)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (Text, Value)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
+        let mut entries: Vec<_> = pairs.into_iter().collect();
+        if !entries.is_sorted_by(|(before, _), (after, _)| before < after) {
+            entries.reverse();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            entries.dedup_by(|(later, _), (first, _)| later == first);
+        }
+        Self(Arc::new(entries))
     }
 }
 
 impl IntoIterator for Attributes {
     type Item = (Text, Value);
-    type IntoIter = std::collections::btree_map::IntoIter<Text, Value>;
+    type IntoIter = std::vec::IntoIter<(Text, Value)>;
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        Arc::unwrap_or_clone(self.0).into_iter()
     }
 }
 
@@ -280,5 +327,60 @@ impl From<Attributes> for Value {
 impl From<Vec<Value>> for Value {
     fn from(values: Vec<Value>) -> Self {
         Self::List(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(map: &Attributes) -> Vec<&str> {
+        map.iter().map(|(key, _)| &**key).collect()
+    }
+
+    #[test]
+    fn keys_stand_in_order_and_once_however_they_came() {
+        let pairs = [("b", 1), ("a", 2), ("c", 3), ("a", 4)];
+        let collected: Attributes = pairs
+            .iter()
+            .map(|(key, number)| (Text::from(*key), Value::from(*number)))
+            .collect();
+        let mut inserted = Attributes::new();
+        let before: Vec<_> = pairs
+            .iter()
+            .map(|(key, number)| inserted.insert(key, *number))
+            .collect();
+        assert_eq!(keys(&collected), ["a", "b", "c"]);
+        assert_eq!(collected, inserted);
+        assert_eq!(collected.get("a"), Some(&Value::Integer(4)));
+        assert_eq!(before, [None, None, None, Some(Value::Integer(2))]);
+        assert_eq!(inserted.remove("b"), Some(Value::Integer(1)));
+        assert_eq!(
+            (inserted.remove("b"), keys(&inserted)),
+            (None, vec!["a", "c"])
+        );
+    }
+
+    #[test]
+    fn a_copy_that_is_changed_leaves_the_other_alone() {
+        let mut one = Attributes::new();
+        one.insert("a", 1);
+        let mut two = one.clone();
+        if let Some(value) = two.get_mut("a") {
+            *value = Value::Null;
+        }
+        two.insert("b", true);
+        assert_eq!((one.get("a"), one.len()), (Some(&Value::Integer(1)), 1));
+        assert_eq!((two.get("a"), two.len()), (Some(&Value::Null), 2));
+    }
+
+    #[test]
+    fn references_are_replaced_wherever_they_stand() {
+        let json = r#"{"l":[{"x":{"$ref":"acme/dns.zone/z","output":"id"}}],"m":{"k":1}}"#;
+        let map: Attributes = serde_json::from_str(json).unwrap();
+        let mapped = map.map_refs(&mut |reference| Value::string(&reference.output));
+        let expected: Attributes =
+            serde_json::from_str(r#"{"l":[{"x":"id"}],"m":{"k":1}}"#).unwrap();
+        assert_eq!(mapped, expected);
     }
 }
