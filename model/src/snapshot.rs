@@ -107,7 +107,12 @@ struct Identity<'a> {
     parent: &'a Option<SnapshotId>,
     origin: &'a Origin,
     tenancy: Tenancy,
-    resources: BTreeMap<&'a Address, Digest>,
+    resources: &'a BTreeMap<Address, Digest>,
+}
+
+fn digests(resources: &BTreeMap<Address, Arc<Recorded>>) -> BTreeMap<Address, Digest> {
+    let pair = |(address, it): (&Address, &Arc<Recorded>)| (address.clone(), it.digest());
+    resources.iter().map(pair).collect()
 }
 
 impl Snapshot {
@@ -120,16 +125,28 @@ impl Snapshot {
         tenancy: Tenancy,
         resources: BTreeMap<Address, Arc<Recorded>>,
     ) -> Self {
+        let digests = digests(&resources);
+        Self::of_digests(tenant, serial, parent, origin, tenancy, resources, &digests)
+    }
+
+    /// The same for whoever has kept the digest of each record since it was made, and must not
+    /// have to encode all of them again.
+    pub fn of_digests(
+        tenant: TenantId,
+        serial: u64,
+        parent: Option<SnapshotId>,
+        origin: Origin,
+        tenancy: Tenancy,
+        resources: BTreeMap<Address, Arc<Recorded>>,
+        digests: &BTreeMap<Address, Digest>,
+    ) -> Self {
         let identity = Identity {
             tenant: &tenant,
             serial,
             parent: &parent,
             origin: &origin,
             tenancy,
-            resources: resources
-                .iter()
-                .map(|(address, it)| (address, it.digest()))
-                .collect(),
+            resources: digests,
         };
         let id = SnapshotId(Digest::of("matih snapshot v1", &identity));
         Self {

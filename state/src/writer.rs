@@ -145,25 +145,30 @@ impl Writer {
 
 fn transact(
     connection: &mut Connection,
-    jobs: &mut impl Iterator<Item = Job>,
+    jobs: &mut impl ExactSizeIterator<Item = Job>,
     anchoring: bool,
     replies: &mut Vec<Reply>,
 ) -> Result<Option<Anchor>, StateError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let tx = Tx::new(&transaction)?;
     let mut any = false;
+    // A piece that has the transaction for itself is taken back with it.
+    let shared = jobs.len() > 1;
     for job in jobs {
         let head = tx.head.get();
-        transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
+        if shared {
+            transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
+        }
         let (good, reply) = (job.work)(Ok(&tx));
         replies.push(reply);
-        if good {
-            any = true;
-        } else {
-            transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
-            tx.head.set(head);
+        any |= good;
+        if shared {
+            if !good {
+                transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
+                tx.head.set(head);
+            }
+            transaction.prepare_cached("RELEASE job")?.execute([])?;
         }
-        transaction.prepare_cached("RELEASE job")?.execute([])?;
     }
     if !any {
         return Ok(None);

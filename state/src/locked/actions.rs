@@ -70,30 +70,29 @@ impl LockedStore {
         for begin in begins {
             self.draft_begin(run, begin, &mut draft)?;
         }
-        let known = |index| run.journal.contains_key(index);
-        let rows: Vec<(bool, JournalEntry)> = draft
+        let known: Vec<bool> = draft
             .rows
-            .iter()
-            .map(|(index, row)| (known(index), row.clone()))
+            .keys()
+            .map(|index| run.journal.contains_key(index))
             .collect();
-        let (run_row, bodies, audit) = (draft.row.clone(), draft.bodies, draft.audit);
-        self.write(Anchoring::Later, now_ms, move |tx| {
-            for body in &bodies {
+        let draft = self.write(Anchoring::Later, now_ms, move |tx| {
+            for body in &draft.bodies {
                 snapshots::put_body(tx, body)?;
             }
-            for (known, row) in &rows {
+            for (row, known) in draft.rows.values().zip(known) {
                 match known {
                     true => journal_rows::update(tx, id, row)?,
                     false => journal_rows::insert(tx, id, row)?,
                 }
             }
-            runs::update(tx, id, &run_row)?;
-            audit.iter().try_for_each(|entry| tx.audit(entry))
+            runs::update(tx, id, &draft.row)?;
+            draft.audit.iter().try_for_each(|entry| tx.audit(entry))?;
+            Ok(draft)
         })?;
         self.record = draft.record;
         let run = self.run_mut()?;
         run.row = draft.row;
-        run.journal.append(&mut draft.rows);
+        run.journal.extend(draft.rows);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use matih_model::{Edit, Recorded, Snapshot};
+use matih_model::{Address, Digest, Edit, Recorded, Snapshot};
 
 use crate::audit::{AuditEntry, AuditEvent};
 use crate::error::StateError;
@@ -190,7 +190,8 @@ impl LockedStore {
     pub fn commit(&mut self, request: &CommitRequest) -> Result<Arc<Snapshot>, StateError> {
         let run = self.run()?;
         let (id, mut row) = (run.id, run.row.clone());
-        let snapshot = self.next_snapshot(request);
+        let digests = self.record.digests();
+        let snapshot = self.next_snapshot(request, &digests);
         row.open = row.pending() > 0;
         row.folded = row.ordinal;
         row.head = Some(snapshot.id());
@@ -208,8 +209,8 @@ impl LockedStore {
         }
         let is_new = self.summary.head != Some(snapshot.id());
         let new = is_new.then(|| {
-            let (digests, inputs) = (self.record.digests(), summary.inputs);
-            let prepared = snapshots::prepare(&snapshot, digests, inputs, request.now_ms)?;
+            let (inputs, now_ms) = (summary.inputs, request.now_ms);
+            let prepared = snapshots::prepare(&snapshot, digests, inputs, now_ms)?;
             let tokens = self.record.tokens(snapshot.id());
             Ok::<_, StateError>((prepared, tenants::seal_tokens(&self.tenant, &tokens)?))
         });
@@ -237,18 +238,23 @@ impl LockedStore {
         Ok(snapshot)
     }
 
-    fn next_snapshot(&self, request: &CommitRequest) -> Arc<Snapshot> {
+    fn next_snapshot(
+        &self,
+        request: &CommitRequest,
+        digests: &BTreeMap<Address, Digest>,
+    ) -> Arc<Snapshot> {
         match &self.head {
             Some(head) if head.tenancy() == request.tenancy && self.record.is_of(head) => {
                 head.clone()
             }
-            parent => Arc::new(Snapshot::new(
+            parent => Arc::new(Snapshot::of_digests(
                 self.tenant.clone(),
                 parent.as_ref().map_or(0, |head| head.serial()) + 1,
                 parent.as_ref().map(|head| head.id()),
                 request.origin.clone(),
                 request.tenancy,
                 self.record.resources(),
+                digests,
             )),
         }
     }
