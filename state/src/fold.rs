@@ -22,6 +22,13 @@ pub(crate) struct Entry {
     digest: Digest,
 }
 
+/// What is recorded at an address after an outcome, if anything.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    address: Address,
+    entry: Option<Entry>,
+}
+
 /// What is recorded of a tenant, by address.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record(BTreeMap<Address, Entry>);
@@ -48,6 +55,14 @@ impl Record {
         self.0.get(address).map(|entry| entry.digest)
     }
 
+    /// The same, once some outcomes are taken over.
+    pub(crate) fn digest_after(&self, settled: &[Settled], address: &Address) -> Option<Digest> {
+        match settled.iter().rfind(|it| it.address == *address) {
+            Some(it) => it.entry.as_ref().map(|entry| entry.digest),
+            None => self.digest(address),
+        }
+    }
+
     /// Puts a record in its place and returns its body, to be stored.
     fn put(&mut self, recorded: Arc<Recorded>) -> Result<Sealed, StateError> {
         let sealed = codec::seal_record(&recorded)?;
@@ -57,30 +72,38 @@ impl Record {
         Ok(sealed)
     }
 
-    /// Takes an outcome over; returns the body to be stored. `applied` is the record of an
+    /// What an outcome changes here, and the body to be stored. `applied` is the record of an
     /// outcome that made one, with its body.
-    pub(crate) fn settle(
-        &mut self,
+    pub(crate) fn settled(
+        &self,
         row: &JournalEntry,
         applied: Option<(Arc<Recorded>, Sealed)>,
-    ) -> Result<Option<Sealed>, StateError> {
-        match (&row.state, applied) {
-            (JournalState::Applied { record }, Some((recorded, body))) => {
-                let digest = *record;
-                self.0
-                    .insert(row.address.clone(), Entry { recorded, digest });
-                Ok(Some(body))
+    ) -> Result<(Option<Settled>, Option<Sealed>), StateError> {
+        let address = row.address.clone();
+        let (recorded, body) = match (&row.state, applied) {
+            (JournalState::Applied { .. }, Some(made)) => made,
+            (JournalState::Unsettled, _) => {
+                let mut recorded = Recorded::clone(self.find(&address)?);
+                recorded.unsettled = true;
+                let body = codec::seal_record(&recorded)?;
+                (Arc::new(recorded), body)
             }
             (JournalState::Deleted, _) => {
-                self.0.remove(&row.address);
-                Ok(None)
+                let entry = None;
+                return Ok((Some(Settled { address, entry }), None));
             }
-            (JournalState::Unsettled, _) => {
-                let mut recorded = Recorded::clone(self.find(&row.address)?);
-                recorded.unsettled = true;
-                self.put(Arc::new(recorded)).map(Some)
-            }
-            _ => Ok(None),
+            _ => return Ok((None, None)),
+        };
+        let digest = body.seal;
+        let entry = Some(Entry { recorded, digest });
+        Ok((Some(Settled { address, entry }), Some(body)))
+    }
+
+    /// Takes over what an outcome changes.
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        match settled.entry {
+            Some(entry) => _ = self.0.insert(settled.address, entry),
+            None => _ = self.0.remove(&settled.address),
         }
     }
 
@@ -406,7 +429,8 @@ mod tests {
             state: JournalState::Unsettled,
             ordinal: 1,
         };
-        let body = record.settle(&row, None).unwrap();
+        let (settled, body) = record.settled(&row, None).unwrap();
+        record.settle(settled.unwrap());
         assert!(body.is_some() && get(&record, "a").unsettled);
         let head = SnapshotId(Digest::of_bytes("test", b""));
         let tokens = record.tokens(head).of(&address("a").tenant);

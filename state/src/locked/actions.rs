@@ -7,7 +7,7 @@ use matih_model::{ActionIndex, Digest, Op};
 use crate::audit::{AuditEntry, AuditEvent};
 use crate::codec::{self, Sealed};
 use crate::error::StateError;
-use crate::fold::Record;
+use crate::fold::Settled;
 use crate::journal::{self, Begin, Finish, JournalEntry, JournalError, JournalState, Outcome};
 use crate::locked::{LockedStore, OpenRun};
 use crate::table::journal as journal_rows;
@@ -18,7 +18,8 @@ use crate::writer::Anchoring;
 /// What a step will have changed once it is written.
 struct Draft {
     row: RunSummary,
-    record: Record,
+    /// What the outcomes change in the record.
+    settled: Vec<Settled>,
     /// Journal rows as they will be.
     rows: BTreeMap<ActionIndex, JournalEntry>,
     bodies: Vec<Sealed>,
@@ -59,7 +60,7 @@ impl LockedStore {
         let id = run.id;
         let mut draft = Draft {
             row: run.row.clone(),
-            record: self.record.clone(),
+            settled: Vec::new(),
             rows: BTreeMap::new(),
             bodies: Vec::new(),
             audit: Vec::new(),
@@ -89,7 +90,10 @@ impl LockedStore {
             draft.audit.iter().try_for_each(|entry| tx.audit(entry))?;
             Ok(draft)
         })?;
-        self.record = draft.record;
+        draft
+            .settled
+            .into_iter()
+            .for_each(|it| self.record.settle(it));
         let run = self.run_mut()?;
         run.row = draft.row;
         run.journal.extend(draft.rows);
@@ -122,7 +126,7 @@ impl LockedStore {
             }
         }
         draft.row.phase = Some(row.phase);
-        let before = draft.record.digest(&row.address);
+        let before = self.record.digest_after(&draft.settled, &row.address);
         draft.audit.push(self.started(begin, before));
         draft.rows.insert(row.index, row);
         Ok(())
@@ -159,7 +163,9 @@ impl LockedStore {
             draft.row.failed += u64::from(is_failed(&row.state));
         }
         draft.audit.push(self.finished(&row, finish));
-        draft.bodies.extend(draft.record.settle(&row, made)?);
+        let (settled, body) = self.record.settled(&row, made)?;
+        draft.settled.extend(settled);
+        draft.bodies.extend(body);
         draft.rows.insert(index, row);
         Ok(())
     }

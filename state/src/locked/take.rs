@@ -174,7 +174,9 @@ fn load_run(
             }
             _ => None,
         };
-        record.settle(entry, applied)?;
+        if let (Some(settled), _) = record.settled(entry, applied)? {
+            record.settle(settled);
+        }
     }
     Ok(OpenRun {
         id,

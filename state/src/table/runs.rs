@@ -127,10 +127,15 @@ pub(crate) fn insert(connection: &Connection, row: &RunSummary) -> Result<i64, S
 pub(crate) fn update(connection: &Connection, id: i64, row: &RunSummary) -> Result<(), StateError> {
     let key = key(id, row);
     let sealed = codec::seal(TABLE, &key, row)?;
+    // A column that is not named is not looked for in the indexes either.
+    let sql = match row.open {
+        true => "UPDATE runs SET body = ?2, seal = ?3 WHERE id = ?1 AND open = 1",
+        false => "UPDATE runs SET body = ?2, seal = ?3, open = 0 WHERE id = ?1 AND open = 1",
+    };
     change(
         connection,
-        "UPDATE runs SET open = ?2, body = ?3, seal = ?4 WHERE id = ?1 AND open = 1",
-        params![id, row.open, sealed.body, sealed.seal.as_bytes()],
+        sql,
+        params![id, sealed.body, sealed.seal.as_bytes()],
         &format!("{TABLE} row {key}"),
     )
 }
