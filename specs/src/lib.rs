@@ -7,6 +7,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod blueprint;
+pub mod charts;
 pub mod compile;
 mod context;
 pub mod diagnostic;

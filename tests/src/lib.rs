@@ -11,6 +11,7 @@ pub mod canary;
 pub mod compiled;
 pub mod crash;
 mod golden;
+pub mod helm;
 pub mod isolation;
 mod normalise;
 mod running;
