@@ -36,7 +36,7 @@ pub(super) struct Deed<'a> {
 }
 
 /// When an answer is due: a little before the caller stops listening, so that it can be told why.
-fn due(timeout: Duration) -> Instant {
+pub(crate) fn due(timeout: Duration) -> Instant {
     Instant::now() + timeout - (timeout / 10).min(Duration::from_secs(1))
 }
 

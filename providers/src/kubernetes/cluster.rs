@@ -17,10 +17,10 @@ use super::wire::{APPLY, Ask, JSON, METADATA, Reply, Wire, encoded};
 const PAGE: usize = 500;
 
 /// A cluster that is connected to.
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     /// Its name as a target.
     pub(super) name: String,
-    pub(super) wire: Wire,
+    pub(crate) wire: Wire,
     pub(super) discovery: Discovery,
 }
 

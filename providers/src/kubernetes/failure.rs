@@ -40,9 +40,9 @@ pub(super) struct Cause {
 
 /// A request that did not succeed.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// The code of HTTP, if there was an answer.
-    pub(super) code: Option<u16>,
+    pub(crate) code: Option<u16>,
     pub(super) status: Box<Status>,
     pub(super) kind: ErrorKind,
     /// What happened, in words.
@@ -50,7 +50,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             code: None,
             status: Box::default(),
@@ -109,7 +109,7 @@ impl Failure {
     }
 
     /// The object is not there.
-    pub(super) fn is_absent(&self) -> bool {
+    pub(crate) fn is_absent(&self) -> bool {
         self.code == Some(404)
     }
 

@@ -41,5 +41,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use call::due;
+pub(crate) use cluster::Cluster;
+pub(crate) use failure::Failure;
 pub use provider::Kubernetes;
 pub use settings::{ClusterSettings, KubernetesSettings, NAME};
+pub(crate) use wire::{Ask, METADATA, encoded};

@@ -15,7 +15,7 @@ use super::connect::connect;
 use super::discovery::{Api, Discovery};
 use super::manifest::Wanted;
 use super::place::Place;
-use super::settings::{KubernetesSettings, NAME};
+use super::settings::{ClusterSettings, KubernetesSettings, NAME};
 use super::wire::Wire;
 use super::{create, delete, list, look, update, wait};
 use crate::kinds::{self, KindsError};
@@ -58,12 +58,12 @@ impl Kubernetes {
     }
 
     /// The names of all targets.
-    pub(super) fn targets(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
         self.clusters.keys().map(String::as_str)
     }
 
     /// The target that stands for a cluster.
-    pub(super) fn target(&self, cluster: &str) -> Result<&str, ProviderError> {
+    pub(crate) fn target(&self, cluster: &str) -> Result<&str, ProviderError> {
         self.settings.target(cluster).ok_or_else(|| {
             let message = format!("no target of the platform file stands for cluster `{cluster}`");
             let hint = format!(
@@ -75,7 +75,7 @@ impl Kubernetes {
     }
 
     /// The cluster of a target, connected to.
-    pub(super) async fn cluster(&self, target: &str) -> Result<Arc<Cluster>, ProviderError> {
+    pub(crate) async fn cluster(&self, target: &str) -> Result<Arc<Cluster>, ProviderError> {
         let known = self
             .clusters
             .get(target)
@@ -94,6 +94,11 @@ impl Kubernetes {
             }))
         });
         connected.await.cloned()
+    }
+
+    /// How a target is reached.
+    pub(crate) fn settings(&self, target: &str) -> Option<&ClusterSettings> {
+        self.settings.clusters.get(target)
     }
 
     /// What a create of this run asked for at an address.

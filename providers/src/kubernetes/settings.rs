@@ -109,6 +109,8 @@ mod tests {
             world: PathBuf::new(),
             simulated: SimulatedOptions::default(),
             folder: PathBuf::from("platform"),
+            scratch: PathBuf::new(),
+            charts: Vec::new(),
             targets: targets
                 .iter()
                 .map(|(name, provider, options)| {

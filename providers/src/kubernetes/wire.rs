@@ -18,14 +18,14 @@ use super::failure::{Failure, lost};
 
 /// What a request is, but for whom it goes to.
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) body: Option<Vec<u8>>,
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) body: Option<Vec<u8>>,
     /// The form of the body.
-    pub(super) form: &'static str,
+    pub(crate) form: &'static str,
     /// The form of the answer.
-    pub(super) accept: &'static str,
+    pub(crate) accept: &'static str,
 }
 
 impl Ask {
@@ -48,20 +48,20 @@ impl Ask {
 /// The form of ordinary bodies.
 pub(super) const JSON: &str = "application/json";
 /// The form of lists that hold nothing but metadata.
-pub(super) const METADATA: &str =
+pub(crate) const METADATA: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// The form of a server-side apply; JSON is YAML.
 pub(super) const APPLY: &str = "application/apply-patch+yaml";
 
 /// An answer that is a success.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     pub(super) code: u16,
     pub(super) json: Value,
 }
 
 /// The way to one cluster.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     client: Client,
     room: Semaphore,
     timeout: Duration,
@@ -90,17 +90,17 @@ impl Wire {
     }
 
     /// The time by which one request without other limits must be answered.
-    pub(super) fn soon(&self) -> Instant {
+    pub(crate) fn soon(&self) -> Instant {
         Instant::now() + self.timeout
     }
 
     /// Looks, up to three times.
-    pub(super) async fn look(&self, path: &str) -> Result<Value, Failure> {
+    pub(crate) async fn look(&self, path: &str) -> Result<Value, Failure> {
         self.look_as(path, JSON).await
     }
 
     /// The same, for an answer of another form.
-    pub(super) async fn look_as(&self, path: &str, accept: &'static str) -> Result<Value, Failure> {
+    pub(crate) async fn look_as(&self, path: &str, accept: &'static str) -> Result<Value, Failure> {
         let mut waits = WAITS.into_iter();
         loop {
             let ask = Ask {
@@ -124,7 +124,7 @@ impl Wire {
     }
 
     /// Sends one request, once.
-    pub(super) async fn send(&self, ask: Ask, until: Instant) -> Result<Reply, Failure> {
+    pub(crate) async fn send(&self, ask: Ask, until: Instant) -> Result<Reply, Failure> {
         let until = until.min(self.soon());
         let late = |kind| Failure::new(kind, "the server did not answer in time");
         let Ok(permit) = tokio::time::timeout_at(until, self.room.acquire()).await else {
@@ -185,7 +185,7 @@ impl Wire {
 }
 
 /// A text as part of a path or of a query.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
