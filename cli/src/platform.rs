@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use matih_model::Catalog;
+use matih_providers::helm::EmbeddedChart;
 use matih_providers::simulated::{Latency, SimulatedOptions};
 use matih_providers::{SettingError, Settings, TargetSettings};
-use matih_specs::{PlatformFile, RefusedSetting, Source, load, words};
+use matih_specs::{PlatformFile, RefusedSetting, Source, charts, load, words};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -85,8 +86,21 @@ fn settings(file: &PlatformFile, folder: &Path) -> Settings {
             ..SimulatedOptions::default()
         },
         folder: folder.to_owned(),
+        scratch: folder
+            .join(&file.state.path)
+            .parent()
+            .unwrap_or(folder)
+            .to_owned(),
+        charts: charts::all().into_iter().map(chart).collect(),
         targets: file.targets.iter().map(target).collect(),
         providers: file.providers.others.clone(),
+    }
+}
+
+fn chart(chart: charts::Chart) -> EmbeddedChart {
+    EmbeddedChart {
+        name: chart.name.to_owned(),
+        files: chart.files,
     }
 }
 

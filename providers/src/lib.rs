@@ -9,6 +9,7 @@
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+pub mod helm;
 pub mod kinds;
 pub mod kubernetes;
 mod settings;
@@ -16,6 +17,7 @@ pub mod simulated;
 
 use std::sync::Arc;
 
+use helm::{HelmProvider, HelmSettings};
 use kubernetes::{Kubernetes, KubernetesSettings};
 use matih_model::{Kind, Provider, Registry, RegistryError};
 use simulated::{Simulated, WorldError};
@@ -45,7 +47,9 @@ pub enum SetupError {
 
 /// What cannot be used of what a platform file says. Asks nobody and opens nothing.
 pub fn check(settings: &Settings) -> Vec<SettingError> {
-    KubernetesSettings::read(settings).err().unwrap_or_default()
+    let clusters = KubernetesSettings::read(settings).err();
+    let helm = HelmSettings::read(settings).err();
+    clusters.into_iter().chain(helm).flatten().collect()
 }
 
 /// Every provider, ready to be called: the real ones for the kinds that a target is there for,
@@ -57,7 +61,10 @@ pub fn check(settings: &Settings) -> Vec<SettingError> {
 pub fn registry(settings: &Settings) -> Result<Registry, SetupError> {
     let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
     if let Some(clusters) = KubernetesSettings::read(settings).map_err(SetupError::Settings)? {
-        providers.push(Kubernetes::new(clusters)?);
+        let clusters = Kubernetes::new(clusters)?;
+        providers.push(clusters.clone());
+        let helm = HelmSettings::read(settings).map_err(SetupError::Settings)?;
+        providers.push(HelmProvider::new(helm, clusters)?);
     }
     let real = providers.iter().flat_map(|provider| provider.kinds());
     let real: Vec<Kind> = real.map(|schema| schema.kind).collect();

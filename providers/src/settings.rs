@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::helm::EmbeddedChart;
 use crate::simulated::SimulatedOptions;
 
 /// All that the providers are set up from.
@@ -22,6 +23,10 @@ pub struct Settings {
     pub simulated: SimulatedOptions,
     /// The folder that relative paths start from.
     pub folder: PathBuf,
+    /// A folder for what providers keep on this machine: caches, locks.
+    pub scratch: PathBuf,
+    /// The charts that are part of the program.
+    pub charts: Vec<EmbeddedChart>,
     /// The places to build in, by name.
     pub targets: BTreeMap<String, TargetSettings>,
     /// What is said to each other provider, by its name.

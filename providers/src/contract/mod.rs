@@ -7,6 +7,7 @@
 
 mod cases;
 mod hand;
+mod own;
 mod tokens;
 
 use std::future::Future;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use matih_model::{Attributes, Kind, Provider, RemoteId};
 
 pub use cases::CASES;
+pub use own::Own;
 
 /// A provider on an empty system, and what there is to play with.
 pub trait Bench: Send + Sync {

@@ -1,0 +1,106 @@
+//! A provider on a system that others use too: installations and addresses of one bench's own.
+//!
+//! The suite speaks of `here`, `there` and `sample`, and expects to see nobody else's objects.
+
+use std::sync::Arc;
+
+use matih_model::{
+    Address, Applied, Call, CheckReport, Found, KindSchema, Name, OwnerMark, Provider,
+    ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
+};
+
+/// The provider, with a word added to each installation and name.
+pub struct Own {
+    provider: Arc<dyn Provider>,
+    word: String,
+}
+
+impl Own {
+    /// `word` is unlike any other bench's, in lower-case letters, digits and hyphens.
+    pub fn new(provider: Arc<dyn Provider>, word: impl Into<String>) -> Self {
+        Self {
+            provider,
+            word: word.into(),
+        }
+    }
+
+    fn theirs(&self, installation: &str) -> String {
+        format!("{installation}-{}", self.word)
+    }
+
+    fn address(&self, address: &Address) -> Address {
+        let name = Name::new(format!("{}-{}", address.name, self.word));
+        Address {
+            name: name.unwrap_or_else(|_| address.name.clone()),
+            ..address.clone()
+        }
+    }
+
+    async fn with<T>(
+        &self,
+        call: &Call<'_>,
+        act: for<'c> fn(&'c dyn Provider, &'c Call<'c>) -> ProviderFuture<'c, T>,
+    ) -> Result<T, ProviderError> {
+        let owner = OwnerMark {
+            installation: self.theirs(&call.owner.installation),
+            address: self.address(&call.owner.address),
+            ..call.owner.clone()
+        };
+        let call = Call {
+            owner: &owner,
+            ..*call
+        };
+        act(self.provider.as_ref(), &call).await
+    }
+}
+
+impl Provider for Own {
+    fn name(&self) -> &str {
+        self.provider.name()
+    }
+
+    fn kinds(&self) -> Vec<KindSchema> {
+        self.provider.kinds()
+    }
+
+    fn read<'a>(&'a self, requests: &'a [ReadRequest<'a>]) -> ProviderFuture<'a, Vec<Reading>> {
+        Box::pin(async move {
+            let addresses: Vec<Address> =
+                requests.iter().map(|it| self.address(it.address)).collect();
+            let requests = requests.iter().zip(&addresses);
+            let requests = requests.map(|(it, address)| ReadRequest { address, ..*it });
+            self.provider.read(&requests.collect::<Vec<_>>()).await
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        installation: &'a str,
+        tenant: &'a TenantId,
+    ) -> ProviderFuture<'a, Vec<Found>> {
+        Box::pin(async move {
+            let theirs = self.theirs(installation);
+            let mut found = self.provider.list(&theirs, tenant).await?;
+            for found in &mut found {
+                installation.clone_into(&mut found.owner.installation);
+            }
+            Ok(found)
+        })
+    }
+
+    fn create<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
+        Box::pin(self.with(call, |it, call| it.create(call)))
+    }
+
+    fn update<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
+        Box::pin(self.with(call, |it, call| it.update(call)))
+    }
+
+    fn delete<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, ()> {
+        Box::pin(self.with(call, |it, call| it.delete(call)))
+    }
+
+    fn check<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, CheckReport> {
+        self.provider.check(call)
+    }
+}

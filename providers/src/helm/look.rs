@@ -1,0 +1,241 @@
+//! Reading what is there: one list of the outsides of all revisions, and only what looks different
+//! is opened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
+use matih_model::{Found, ProviderError, ReadRequest, Reading, TenantId};
+
+use super::content::{DEPLOYED, version};
+use super::marks::{self, Stamp};
+use super::observed::Seen;
+use super::outputs::{address, services};
+use super::provider::HelmProvider;
+use super::site::Place;
+use super::view::{self, Releases, Revision};
+use crate::kubernetes::Cluster;
+
+/// In so many namespaces releases are listed namespace by namespace.
+const FEW_NAMESPACES: usize = 4;
+
+/// How many revisions are opened at once.
+const OPEN_AT_ONCE: usize = 16;
+
+/// One question, by its index among all.
+struct Question<'a> {
+    index: usize,
+    request: &'a ReadRequest<'a>,
+    /// Where to look; without it, by the mark.
+    place: Option<Place>,
+}
+
+/// Answers each request, in order.
+pub(super) async fn read(provider: &HelmProvider, requests: &[ReadRequest<'_>]) -> Vec<Reading> {
+    let unasked = || Reading::Unknown("it was not read".to_owned());
+    let mut readings: Vec<Reading> = requests.iter().map(|_| unasked()).collect();
+    let mut groups: BTreeMap<String, Vec<Question<'_>>> = BTreeMap::new();
+    for (index, request) in requests.iter().enumerate() {
+        match question(provider, request) {
+            Ok((target, place)) => groups.entry(target).or_default().push(Question {
+                index,
+                request,
+                place,
+            }),
+            Err(error) => set(&mut readings, index, Reading::Unknown(error.message)),
+        }
+    }
+    let groups = groups.iter().map(|(target, questions)| async move {
+        let answers = group(provider, target, questions).await;
+        answers.unwrap_or_else(|error| {
+            let unknown = |it: &Question<'_>| (it.index, Reading::Unknown(error.message.clone()));
+            questions.iter().map(unknown).collect()
+        })
+    });
+    for (index, reading) in join_all(groups).await.into_iter().flatten() {
+        set(&mut readings, index, reading);
+    }
+    readings
+}
+
+fn set(readings: &mut [Reading], index: usize, reading: Reading) {
+    if let Some(place) = readings.get_mut(index) {
+        *place = reading;
+    }
+}
+
+/// Which cluster a question goes to, and which release it is about.
+fn question(
+    provider: &HelmProvider,
+    request: &ReadRequest<'_>,
+) -> Result<(String, Option<Place>), ProviderError> {
+    provider.serves(&request.address.kind)?;
+    match request.remote_id {
+        Some(id) => {
+            let place = Place::parse(id)?;
+            let target = provider.kubernetes.target(&place.target)?.to_owned();
+            Ok((target, Some(place)))
+        }
+        None => {
+            let cluster = request.attributes.text("cluster").unwrap_or_default();
+            Ok((provider.kubernetes.target(cluster)?.to_owned(), None))
+        }
+    }
+}
+
+type Answers = Vec<(usize, Reading)>;
+
+/// Answers all questions about one cluster.
+async fn group(
+    provider: &HelmProvider,
+    target: &str,
+    questions: &[Question<'_>],
+) -> Result<Answers, ProviderError> {
+    let cluster = provider.kubernetes.cluster(target).await?;
+    let places = questions
+        .iter()
+        .filter_map(|question| question.place.as_ref());
+    let namespaces: BTreeSet<&str> = places.map(|place| place.namespace.as_str()).collect();
+    let scopes: Vec<Option<&str>> = if namespaces.len() <= FEW_NAMESPACES {
+        namespaces.into_iter().map(Some).collect()
+    } else {
+        vec![None]
+    };
+    let lists = scopes
+        .into_iter()
+        .map(|scope| view::newest(&cluster, scope, ""));
+    let mut releases = Releases::new();
+    for list in join_all(lists).await {
+        releases.extend(list?);
+    }
+    let (releases, cluster) = (&releases, &*cluster);
+    let answers = questions.iter().map(|question| async move {
+        let reading = match &question.place {
+            Some(place) => match releases.get(&key(place)) {
+                Some(revision) => answer(cluster, place, revision, question.request).await,
+                None => Ok(Reading::Missing),
+            },
+            None => by_mark(cluster, target, question.request).await,
+        };
+        let reading = reading.unwrap_or_else(|error| Reading::Unknown(error.message));
+        (question.index, reading)
+    });
+    let answers = stream::iter(answers.collect::<Vec<_>>());
+    Ok(answers.buffer_unordered(OPEN_AT_ONCE).collect().await)
+}
+
+fn key(place: &Place) -> (String, String) {
+    (place.namespace.clone(), place.release.clone())
+}
+
+/// The release that bears the mark of an address, whatever it is called.
+async fn by_mark(
+    cluster: &Cluster,
+    target: &str,
+    request: &ReadRequest<'_>,
+) -> Result<Reading, ProviderError> {
+    let address = request.address;
+    let selector = marks::selector_of_address(address);
+    let found = view::newest(cluster, None, &selector).await?;
+    let ours: Vec<Revision> = found
+        .into_values()
+        .filter(|it| marks::owner(&it.labels).is_some_and(|mark| mark.address == *address))
+        .collect();
+    match &ours[..] {
+        [] => Ok(Reading::Missing),
+        [revision] => answer(cluster, &place_of(target, revision), revision, request).await,
+        several => Ok(Reading::Unknown(format!(
+            "{address} is there {} times",
+            several.len()
+        ))),
+    }
+}
+
+fn place_of(target: &str, revision: &Revision) -> Place {
+    Place {
+        target: target.to_owned(),
+        namespace: revision.namespace.clone(),
+        release: revision.release.clone(),
+    }
+}
+
+/// The answer to a question, from the release of its name.
+async fn answer(
+    cluster: &Cluster,
+    place: &Place,
+    revision: &Revision,
+    request: &ReadRequest<'_>,
+) -> Result<Reading, ProviderError> {
+    if let Some(recorded) = request.version
+        && revision.status == DEPLOYED
+        && let Some(stamp) = Stamp::of(&revision.labels, revision.number)
+        && version(&stamp.content) == *recorded
+    {
+        return Ok(Reading::Unchanged);
+    }
+    let Some(release) = view::open(cluster, revision).await? else {
+        let text = "another revision came while it was read".to_owned();
+        return Ok(Reading::Unknown(text));
+    };
+    let address = address_of(cluster, place, &release.manifest).await?;
+    let seen = Seen {
+        place,
+        revision,
+        release: &release,
+        address: &address,
+    };
+    let observed = seen.observed(Some(request.attributes));
+    if request.version == Some(&observed.version) {
+        return Ok(Reading::Unchanged);
+    }
+    Ok(Reading::Present(Box::new(observed)))
+}
+
+/// The address outside of the cluster; empty if there is none.
+async fn address_of(
+    cluster: &Cluster,
+    place: &Place,
+    manifest: &str,
+) -> Result<String, ProviderError> {
+    let services = services(manifest);
+    let Some(first) = services.first().filter(|service| service.balanced) else {
+        return Ok(String::new());
+    };
+    let service = view::service(cluster, &place.namespace, &first.name).await?;
+    Ok(service.as_ref().and_then(address).unwrap_or_default())
+}
+
+/// All releases of a cluster that bear the mark of a tenant of an installation.
+pub(super) async fn list(
+    provider: &HelmProvider,
+    target: &str,
+    installation: &str,
+    tenant: &TenantId,
+) -> Result<Vec<Found>, ProviderError> {
+    let cluster = provider.kubernetes.cluster(target).await?;
+    let selector = marks::selector_of_tenant(installation, tenant);
+    let releases = view::newest(&cluster, None, &selector).await?;
+    let cluster = &*cluster;
+    let found = releases.into_values().map(|revision| async move {
+        let Some(owner) = marks::owner(&revision.labels) else {
+            return Ok(None);
+        };
+        let place = place_of(target, &revision);
+        let Some(release) = view::open(cluster, &revision).await? else {
+            return Ok(None);
+        };
+        let address = address_of(cluster, &place, &release.manifest).await?;
+        let seen = Seen {
+            place: &place,
+            revision: &revision,
+            release: &release,
+            address: &address,
+        };
+        let observed = seen.observed(None);
+        Ok(Some(Found { owner, observed }))
+    });
+    let found = stream::iter(found.collect::<Vec<_>>());
+    let found: Vec<Result<Option<Found>, ProviderError>> =
+        found.buffer_unordered(OPEN_AT_ONCE).collect().await;
+    found.into_iter().filter_map(Result::transpose).collect()
+}

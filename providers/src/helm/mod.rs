@@ -1,0 +1,35 @@
+//! Releases by the real `helm` (steps 26 to 38 and 40).
+//!
+//! Promises that a release is installed, altered and taken away by Helm itself, so that everybody
+//! else's Helm sees it too; that two of them are never at work on one release at once on this
+//! machine; and that what a killed helm left is settled before anything else is done. What there is
+//! now is read from the Secrets that Helm keeps its revisions in, without Helm.
+
+mod acts;
+mod binary;
+mod chart;
+mod child;
+mod content;
+mod deed;
+mod fault;
+mod look;
+mod marks;
+mod observed;
+mod outputs;
+mod provider;
+mod release;
+mod settings;
+mod site;
+mod stuck;
+mod turn;
+mod view;
+
+pub use chart::EmbeddedChart;
+pub use provider::HelmProvider;
+pub use settings::{HelmSettings, NAME};
+
+/// The kind that is served here.
+const KIND: &str = "helm.release";
+
+#[cfg(test)]
+mod tests;

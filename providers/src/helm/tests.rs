@@ -1,0 +1,4 @@
+//! The provider on a real cluster with the real Helm, where there are both.
+
+mod contract;
+mod ground;
