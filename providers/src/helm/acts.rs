@@ -10,14 +10,15 @@ use std::time::Duration;
 use matih_model::{Applied, Call, ErrorKind, Point, ProviderError, Value};
 use tokio::time::Instant;
 
+use super::child::Run;
 use super::content::DEPLOYED;
 use super::deed::{Deed, Wanted};
 use super::marks::{self, Argument, Attempt};
 use super::observed::description;
 use super::provider::HelmProvider;
 use super::site::{host, now};
-use super::stuck;
 use super::view::{self, Revision};
+use super::{stuck, vain};
 
 /// What of a try's time is left to helm to say how it ended.
 const RESERVE: Duration = Duration::from_secs(5);
@@ -145,19 +146,18 @@ async fn judge(
             .map_err(doubtful),
         // Helm has undone it: the world is as before.
         Err(error) if revision.status == DEPLOYED => Err(error),
-        Err(error) if is_final(error.kind) => deed
-            .applied(&revision, &release, Some(error))
-            .await
-            .map_err(doubtful),
-        Err(error) => Err(doubtful(error)),
+        Err(error) if revision.is_pending() || may_pass(error.kind) => Err(doubtful(error)),
+        Err(error) => {
+            let error = vain::explained(deed, error).await;
+            let applied = deed.applied(&revision, &release, Some(error)).await;
+            applied.map_err(doubtful)
+        }
     }
 }
 
-fn is_final(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Invalid | ErrorKind::Denied | ErrorKind::Conflict | ErrorKind::NotFound
-    )
+/// Whether the same again may well succeed.
+fn may_pass(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unknown | ErrorKind::Throttled(_))
 }
 
 fn doubtful(error: ProviderError) -> ProviderError {
@@ -210,7 +210,19 @@ async fn upgrade(deed: &Deed<'_>, wanted: &Wanted<'_>, number: u64) -> Result<()
     arguments.push(wanted.chart.path.clone().into_os_string());
     let values = serde_json::to_vec(&wanted.values).unwrap_or_default();
     let what = format!("installing {}", deed.site.place);
-    act(deed, &what, &arguments, Some(values)).await
+    if !flag("wait") {
+        return act(
+            deed,
+            &what,
+            &arguments,
+            Some(values),
+            std::future::pending(),
+        )
+        .await;
+    }
+    let before = vain::before(deed).await;
+    let in_vain = vain::in_vain(deed, &before);
+    act(deed, &what, &arguments, Some(values), in_vain).await
 }
 
 /// Takes the release away, with all that it made.
@@ -221,7 +233,7 @@ pub(super) async fn uninstall(deed: &Deed<'_>) -> Result<(), ProviderError> {
     arguments.push("--".into());
     arguments.push(deed.site.place.release.clone().into());
     let what = format!("uninstalling {}", deed.site.place);
-    match act(deed, &what, &arguments, None).await {
+    match act(deed, &what, &arguments, None, std::future::pending()).await {
         Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
         done => done,
     }
@@ -235,7 +247,7 @@ pub(super) async fn roll_back(deed: &Deed<'_>, number: u64) -> Result<(), Provid
     arguments.push(deed.site.place.release.clone().into());
     arguments.push(number.to_string().into());
     let what = format!("rolling {} back", deed.site.place);
-    act(deed, &what, &arguments, None).await
+    act(deed, &what, &arguments, None, std::future::pending()).await
 }
 
 async fn act(
@@ -243,19 +255,17 @@ async fn act(
     what: &str,
     arguments: &[OsString],
     input: Option<Vec<u8>>,
+    in_vain: impl Future<Output = ProviderError>,
 ) -> Result<(), ProviderError> {
     let room = deed.provider.room.acquire().await;
-    let patience = deed.until.saturating_duration_since(Instant::now());
-    let done = deed
-        .helm
-        .act(
-            what,
-            &deed.site.access,
-            arguments,
-            input,
-            (&deed.turn, patience),
-        )
-        .await;
+    let run = Run {
+        what,
+        access: &deed.site.access,
+        arguments,
+        input,
+        patience: deed.until.saturating_duration_since(Instant::now()),
+    };
+    let done = deed.helm.act(run, &deed.turn, in_vain).await;
     drop(room);
     done
 }

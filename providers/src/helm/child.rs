@@ -67,6 +67,17 @@ pub(super) struct Helm {
     pub(super) registries: Option<PathBuf>,
 }
 
+/// One run that changes a release.
+pub(super) struct Run<'a> {
+    /// What it does, for people.
+    pub(super) what: &'a str,
+    pub(super) access: &'a Access,
+    pub(super) arguments: &'a [OsString],
+    pub(super) input: Option<Vec<u8>>,
+    /// How long it may take.
+    pub(super) patience: Duration,
+}
+
 impl Helm {
     fn command(&self, access: Option<&Access>) -> Command {
         let mut command = Command::new(&self.binary.path);
@@ -120,18 +131,24 @@ impl Helm {
         Err(fault::of(what, &String::from_utf8_lossy(&output.stderr)))
     }
 
-    /// Runs what changes a release.
+    /// Runs what changes a release. Where `in_vain` comes to an end first, helm is stopped for that
+    /// reason.
     ///
     /// # Errors
-    /// It fails, cannot be started, or takes longer than `patience`.
+    /// It fails, is in vain, cannot be started, or takes longer than `patience`.
     pub(super) async fn act(
         &self,
-        what: &str,
-        access: &Access,
-        arguments: &[OsString],
-        input: Option<Vec<u8>>,
-        (turn, patience): (&Turn, Duration),
+        run: Run<'_>,
+        turn: &Turn,
+        in_vain: impl Future<Output = ProviderError>,
     ) -> Result<(), ProviderError> {
+        let Run {
+            what,
+            access,
+            arguments,
+            input,
+            patience,
+        } = run;
         let (out, err) = turn.streams()?;
         let mut command = self.command(Some(access));
         command.args(arguments).stdout(out).stderr(err);
@@ -141,12 +158,17 @@ impl Helm {
         drop(command);
         let child = child.map_err(|error| unstartable(&self.binary.path, &error))?;
         let mut running = Running(Some(child));
-        let ended = tokio::time::timeout(patience, running.feed_and_wait(input)).await;
+        let ended = tokio::select! {
+            status = running.feed_and_wait(input) => Ok(status),
+            why = in_vain => Err(why),
+            () = tokio::time::sleep(patience) => Err(late(what, patience)),
+        };
         let status = match ended {
             Ok(status) => status,
-            Err(_) => {
+            Err(why) => {
                 running.stop().await;
-                return Err(late(what, patience));
+                turn.forget();
+                return Err(why);
             }
         };
         let status = status.map_err(|error| {

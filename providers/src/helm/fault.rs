@@ -76,6 +76,8 @@ const TABLE: &[(&str, ErrorKind, Option<&str>)] = &[
     ("no such file or directory", ErrorKind::Invalid, CHART),
     ("release: not found", ErrorKind::NotFound, None),
     ("too many requests", ErrorKind::Throttled(None), None),
+    ("context deadline exceeded", ErrorKind::Unavailable, AGAIN),
+    ("timed out waiting", ErrorKind::Unavailable, AGAIN),
     (
         "kubernetes cluster unreachable",
         ErrorKind::Unavailable,
@@ -88,6 +90,7 @@ const TABLE: &[(&str, ErrorKind, Option<&str>)] = &[
 
 const FOREIGN: Option<&str> =
     Some("an object of that name is there already and belongs to no or to another release");
+const AGAIN: Option<&str> = Some("when the cause is gone, apply again");
 const RIGHTS: Option<&str> = Some("the target's user lacks a right that the chart's objects need");
 const CHART: Option<&str> = Some("check repository, name and version of the chart");
 
@@ -185,7 +188,7 @@ mod tests {
             ("Error: Too Many Requests", ErrorKind::Throttled(None)),
             (
                 "Error: INSTALLATION FAILED: resource Deployment/a/x not ready. status: InProgress, message: Available: 0/1\ncontext deadline exceeded",
-                ErrorKind::Unknown,
+                ErrorKind::Unavailable,
             ),
             ("", ErrorKind::Unknown),
         ] {

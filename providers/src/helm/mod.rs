@@ -22,6 +22,7 @@ mod settings;
 mod site;
 mod stuck;
 mod turn;
+mod vain;
 mod view;
 
 pub use chart::EmbeddedChart;

@@ -82,3 +82,59 @@ fn last_good(history: &[Revision]) -> Option<u64> {
     let good = with(DEPLOYED).or_else(|| with("superseded"));
     good.map(|revision| revision.number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::helm::marks::Labels;
+
+    fn revision(number: u64, status: &str, labels: Labels) -> Revision {
+        Revision::of_test(number, status, 1000, labels)
+    }
+
+    #[test]
+    fn only_what_may_have_a_live_helm_is_busy() {
+        let attempt = |host: &str, of: u64| {
+            let attempt = Attempt {
+                host: host.to_owned(),
+                until: 2000,
+            };
+            attempt.labels(of)
+        };
+        for (labels, now, busy_until) in [
+            (attempt("here", 3), 1500, None),
+            (attempt("there", 3), 1500, Some(2000)),
+            (attempt("there", 3), 2000, None),
+            // The labels of the revision before say nothing of who makes this one.
+            (attempt("here", 2), 1500, Some(1600)),
+            (Labels::new(), 1599, Some(1600)),
+            (Labels::new(), 1600, None),
+        ] {
+            let pending = revision(3, "pending-upgrade", labels.clone());
+            let found = busy(&pending, "here", now).map(|(_, until)| until);
+            assert_eq!(found, busy_until, "{labels:?} {now}");
+        }
+    }
+
+    #[test]
+    fn the_last_good_revision_works_or_did() {
+        let history = |statuses: &[&str]| {
+            let all = statuses.iter().rev().zip(1..);
+            let mut all: Vec<_> = all
+                .map(|(status, number)| revision(number, status, Labels::new()))
+                .collect();
+            all.reverse();
+            last_good(&all)
+        };
+        assert_eq!(
+            history(&["pending-upgrade", "deployed", "superseded"]),
+            Some(2)
+        );
+        assert_eq!(
+            history(&["pending-rollback", "failed", "superseded", "superseded"]),
+            Some(2)
+        );
+        assert_eq!(history(&["pending-install"]), None);
+        assert_eq!(history(&["pending-upgrade", "failed"]), None);
+    }
+}

@@ -2,3 +2,6 @@
 
 mod contract;
 mod ground;
+mod others;
+mod stuck;
+mod unready;

@@ -236,6 +236,22 @@ fn unreadable(message: &str) -> Failure {
 }
 
 #[cfg(test)]
+impl Revision {
+    /// A revision for the tests of who looks at them.
+    pub(super) fn of_test(number: u64, status: &str, touched: u64, labels: Labels) -> Self {
+        Self {
+            namespace: "ns".to_owned(),
+            release: "r".to_owned(),
+            number,
+            status: status.to_owned(),
+            touched,
+            labels,
+            secret: String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -37,6 +37,7 @@ mod token;
 mod update;
 mod wait;
 mod wire;
+mod workload;
 
 #[cfg(test)]
 mod tests;
@@ -47,3 +48,4 @@ pub(crate) use failure::Failure;
 pub use provider::Kubernetes;
 pub use settings::{ClusterSettings, KubernetesSettings, NAME};
 pub(crate) use wire::{Ask, METADATA, encoded};
+pub(crate) use workload::{Why, pods, why};

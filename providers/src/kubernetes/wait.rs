@@ -124,7 +124,7 @@ async fn told(
     (text, Some(found.hint))
 }
 
-async fn last_words(
+pub(super) async fn last_words(
     cluster: &Cluster,
     namespace: &str,
     pod: &str,

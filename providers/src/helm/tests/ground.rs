@@ -11,18 +11,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::Method;
-use matih_model::Attributes;
+use matih_model::{
+    Abandoned, Applied, Attributes, Call, Crossing, Observed, OwnerMark, Point, Provider,
+    ProviderError, ReadRequest, Reading, RunId, SecretError, SecretRef, SecretSource, SecretValue,
+    Version,
+};
+use rustix::process::Pid;
 use serde_json::{Value as Json, json};
 
 use super::super::binary::Binary;
 use super::super::provider::HelmProvider;
 use super::super::settings::HelmSettings;
+use super::super::view::history;
 use crate::kubernetes::{Ask, Cluster, ClusterSettings, Kubernetes, KubernetesSettings};
 
 /// The name of the cluster as a target.
 pub(super) const TARGET: &str = "test";
 
-/// A chart that is there at once: a ConfigMap and a Service.
+/// A chart that is there at once: a ConfigMap and a Service; and pods, if any are asked for, that
+/// behave as the test cluster is told.
 const CHART: &[(&str, &str)] = &[
     (
         "Chart.yaml",
@@ -34,6 +41,15 @@ const CHART: &[(&str, &str)] = &[
          data: { text: {{ .Values.text | quote }}, number: {{ .Values.number | quote }} }\n---\n\
          apiVersion: v1\nkind: Service\nmetadata: { name: {{ .Release.Name }} }\n\
          spec: { type: {{ .Values.type | default \"ClusterIP\" }}, ports: [{ name: http, port: 80 }] }\n",
+    ),
+    (
+        "templates/pods.yaml",
+        "{{- with .Values.pods }}\napiVersion: apps/v1\nkind: Deployment\n\
+         metadata: { name: {{ $.Release.Name }}, labels: &l { app.kubernetes.io/instance: {{ $.Release.Name }} } }\n\
+         spec:\n  selector: { matchLabels: *l }\n  template:\n    metadata:\n      labels: *l\n\
+         \x20     annotations: { test.matih.ai/behaviour: {{ .behaviour | quote }}, test.matih.ai/delay: {{ .delay | default \"0s\" | quote }} }\n\
+         \x20   spec: { containers: [{ name: c, image: pause, resources: { requests: { cpu: {{ .cpu | default \"1m\" | quote }} } } }] }\n\
+         {{- end }}\n",
     ),
 ];
 
@@ -160,9 +176,157 @@ impl Ground {
         Path::new("charts/sample").to_owned()
     }
 
+    /// A call about the release of acme's resource of the same name.
+    pub(super) fn hand(&self, release: &str) -> Hand<'_> {
+        Hand {
+            ground: self,
+            release: release.to_owned(),
+            owner: OwnerMark {
+                installation: format!("test-{}", self.word),
+                address: format!("acme/helm.release/{release}").parse().unwrap(),
+                generation: 1,
+                run: RunId::new("run-1"),
+            },
+        }
+    }
+
+    /// The status and number of each revision, newest first.
+    pub(super) async fn revisions(&self, release: &str) -> Vec<(String, u64)> {
+        let found = history(&self.cluster, &self.namespace, release)
+            .await
+            .unwrap();
+        found.into_iter().map(|it| (it.status, it.number)).collect()
+    }
+
+    /// Waits until something is so.
+    pub(super) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let found = async {
+            loop {
+                if let Some(found) = look().await {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(60), found).await;
+        found.unwrap_or_else(|_| panic!("it never was: {what}"))
+    }
+
+    /// The helm that is at work on a release.
+    pub(super) async fn child(&self, release: &str) -> Pid {
+        self.until("a helm at work", async || {
+            let processes = std::fs::read_dir("/proc").unwrap().flatten();
+            processes.into_iter().find_map(|process| {
+                let id = process.file_name().to_str()?.parse().ok()?;
+                let line = std::fs::read(process.path().join("cmdline")).ok()?;
+                let mut words = line.split(|byte| *byte == 0);
+                let program = Path::new(std::str::from_utf8(words.next()?).ok()?);
+                let ours = program == self.helm && words.any(|word| word == release.as_bytes());
+                ours.then(|| Pid::from_raw(id)).flatten()
+            })
+        })
+        .await
+    }
+
     /// Takes the namespace away, and does not wait.
     pub(super) async fn clear(self) {
         let path = format!("/api/v1/namespaces/{}", self.namespace);
         self.send(Method::DELETE, &path, &json!({})).await;
+    }
+}
+
+/// Calls about one release.
+pub(super) struct Hand<'g> {
+    ground: &'g Ground,
+    release: String,
+    pub(super) owner: OwnerMark,
+}
+
+impl Hand<'_> {
+    pub(super) async fn create(
+        &self,
+        values: &Json,
+        timeout: Duration,
+    ) -> Result<Applied, ProviderError> {
+        let attributes = self.ground.attributes(&self.release, values);
+        self.create_as(&attributes, timeout).await
+    }
+
+    pub(super) async fn create_as(
+        &self,
+        attributes: &Attributes,
+        timeout: Duration,
+    ) -> Result<Applied, ProviderError> {
+        self.ground
+            .provider
+            .create(&self.call(attributes, timeout))
+            .await
+    }
+
+    pub(super) async fn update(
+        &self,
+        made: &Applied,
+        values: &Json,
+        expects: Option<&Version>,
+    ) -> Result<Applied, ProviderError> {
+        let attributes = self.ground.attributes(&self.release, values);
+        let call = Call {
+            remote_id: Some(&made.remote_id),
+            expects,
+            ..self.call(&attributes, Duration::from_secs(60))
+        };
+        self.ground.provider.update(&call).await
+    }
+
+    pub(super) async fn delete(&self, values: &Json) -> Result<(), ProviderError> {
+        let attributes = self.ground.attributes(&self.release, values);
+        let call = self.call(&attributes, Duration::from_secs(60));
+        self.ground.provider.delete(&call).await
+    }
+
+    /// The release as a question about it is answered, asked with these values.
+    pub(super) async fn observe(&self, made: &Applied, values: &Json) -> Observed {
+        let attributes = self.ground.attributes(&self.release, values);
+        let request = ReadRequest {
+            address: &self.owner.address,
+            remote_id: Some(&made.remote_id),
+            attributes: &attributes,
+            version: None,
+        };
+        match self.ground.provider.read(&[request]).await.unwrap().pop() {
+            Some(Reading::Present(observed)) => *observed,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn call<'a>(&'a self, attributes: &'a Attributes, timeout: Duration) -> Call<'a> {
+        Call {
+            owner: &self.owner,
+            attributes,
+            before: None,
+            remote_id: None,
+            expects: None,
+            timeout,
+            secrets: &Plain,
+            crossing: &Plain,
+        }
+    }
+}
+
+/// Nobody looks on, and every secret is the same.
+struct Plain;
+
+impl Crossing for Plain {
+    fn cross(&self, _: Point) -> Result<(), Abandoned> {
+        Ok(())
+    }
+}
+
+/// What every secret is.
+pub(super) const SECRET: &str = "hunter2-in-the-clear";
+
+impl SecretSource for Plain {
+    fn reveal(&self, _: &SecretRef) -> Result<SecretValue, SecretError> {
+        Ok(SecretValue::new(SECRET.to_owned()))
     }
 }
