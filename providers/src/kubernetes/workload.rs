@@ -38,6 +38,8 @@ pub(crate) async fn why(
     but: &BTreeSet<String>,
 ) -> Option<Why> {
     let mut pods = list(cluster, &Gvk::new("v1", "Pod"), namespace, selector).await;
+    // What an old pod asks for counts until it is gone: then there is room again.
+    let goes = pods.iter().any(Live::is_going);
     pods.retain(|pod| !but.contains(pod.name()));
     if let Some(found) = trouble(&pods) {
         let mut text = found.why;
@@ -76,7 +78,7 @@ pub(crate) async fn why(
             },
             text: format!("deployment {}: {text}", workload.name()),
             is_final,
-            is_trouble: quota,
+            is_trouble: quota && !goes,
             is_room: false,
         })
     })
