@@ -38,7 +38,7 @@ pub(crate) struct Stream {
 pub(crate) struct Bar {
     screen: Screen,
     bar: ProgressBar,
-    running: Mutex<Vec<String>>,
+    running: Mutex<Vec<(String, String)>>,
 }
 
 /// Lines for one run.
@@ -135,7 +135,16 @@ impl Bar {
                 self.bar
                     .enable_steady_tick(std::time::Duration::from_millis(200));
             }
-            What::StepStarted { step } => self.running(|running| running.push(name(step))),
+            What::StepStarted { step } => {
+                self.running(|running| running.push((name(step), String::new())));
+            }
+            What::StepWaiting { step, note } => self.running(|running| {
+                let name = name(step);
+                let found = running.iter_mut().find(|(other, _)| *other == name);
+                if let Some((_, last)) = found {
+                    note.clone_into(last);
+                }
+            }),
             What::StepFinished { step, .. } => {
                 self.ended(step);
                 if self.screen.is_verbose() {
@@ -147,9 +156,10 @@ impl Bar {
                 self.line(what);
             }
             What::StepBlocked { .. } if !self.screen.is_verbose() => {}
-            What::StepRetry { .. } | What::StepBlocked { .. } | What::StepSettled { .. } => {
-                self.line(what)
-            }
+            What::StepRetry { .. }
+            | What::StepNoted { .. }
+            | What::StepBlocked { .. }
+            | What::StepSettled { .. } => self.line(what),
             What::RunFinished { .. } => self.bar.finish_and_clear(),
         }
     }
@@ -157,13 +167,17 @@ impl Bar {
     fn ended(&self, step: &Step) {
         self.bar.inc(1);
         let name = name(step);
-        self.running(|running| running.retain(|other| *other != name));
+        self.running(|running| running.retain(|(other, _)| *other != name));
     }
 
-    fn running(&self, change: impl FnOnce(&mut Vec<String>)) {
+    fn running(&self, change: impl FnOnce(&mut Vec<(String, String)>)) {
         if let Ok(mut running) = self.running.lock() {
             change(&mut running);
-            self.bar.set_message(running.join(", "));
+            let shown = running.iter().map(|(name, note)| match note.as_str() {
+                "" => name.clone(),
+                note => format!("{name} ({note})"),
+            });
+            self.bar.set_message(shown.collect::<Vec<_>>().join(", "));
         }
     }
 
@@ -182,7 +196,8 @@ impl Lines {
                 self.all.store(*actions, Ordering::SeqCst);
             }
             // One failure may block hundreds; the report counts them.
-            What::StepStarted { .. } | What::StepBlocked { .. } if !self.screen.is_verbose() => {}
+            What::StepStarted { .. } | What::StepWaiting { .. } | What::StepBlocked { .. }
+                if !self.screen.is_verbose() => {}
             What::StepFinished { .. } | What::StepFailed { .. } | What::StepBlocked { .. } => {
                 let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
                 let all = self.all.load(Ordering::SeqCst);
@@ -222,6 +237,8 @@ fn line(what: &What) -> Option<String> {
                 paint(FAINT, duration(*ms))
             )
         }
+        What::StepWaiting { step, note } => format!("{}: waiting: {note}", step.addr),
+        What::StepNoted { step, note } => format!("{}: {note}", step.addr),
         What::StepRetry {
             step,
             attempt,
@@ -305,5 +322,14 @@ mod tests {
             warning: false,
         };
         assert_eq!(plain(&failed), "acme/dns.record/app: failed: no right");
+        let noted = What::StepNoted {
+            step: step("create"),
+            note: "what was left was taken away first".to_owned(),
+        };
+        let noted = plain(&noted);
+        assert_eq!(
+            noted,
+            "acme/dns.record/app: what was left was taken away first"
+        );
     }
 }

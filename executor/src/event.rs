@@ -79,6 +79,22 @@ pub enum What {
         /// Whether it was done is not known: the next try looks first.
         look_first: bool,
     },
+    /// The call of an action says how far it is; the next such event takes the place of this one.
+    StepWaiting {
+        /// Which one.
+        #[serde(flatten)]
+        step: Step,
+        /// What it waits for.
+        note: String,
+    },
+    /// The call of an action did something beside what it was asked for.
+    StepNoted {
+        /// Which one.
+        #[serde(flatten)]
+        step: Step,
+        /// What.
+        note: String,
+    },
     /// An action succeeded and its outcome is committed.
     StepFinished {
         /// Which one.

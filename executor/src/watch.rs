@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use matih_model::{Abandoned, Action, Crossing, Point, RunId};
+use matih_model::{Abandoned, Action, Crossing, Point, RunId, Telling};
 
 use crate::boundary::{ActionPoint, Answer, Boundary, Onlooker, RunPoint};
-use crate::event::{Event, What};
+use crate::event::{Event, Step, What};
 use crate::world::Clock;
 
 pub(crate) struct Watch<'a> {
@@ -108,5 +108,19 @@ impl Crossing for CallPoints<'_> {
             Point::Acted => ActionPoint::Acted,
         };
         self.watch.cross_action(self.action, self.attempt, point)
+    }
+
+    fn tell(&self, what: Telling<'_>) {
+        let step = Step::of(self.action);
+        self.watch.tell(match what {
+            Telling::Waiting(note) => What::StepWaiting {
+                step,
+                note: note.to_owned(),
+            },
+            Telling::Done(note) => What::StepNoted {
+                step,
+                note: note.to_owned(),
+            },
+        });
     }
 }

@@ -38,7 +38,7 @@ pub use phase::{Phase, StepNumber, Sweep, Tenancy};
 pub use plan::{Note, Plan, PlanDraft, PlanError, Wave};
 pub use provider::{
     Abandoned, Applied, Call, CheckFinding, CheckReport, Crossing, ErrorKind, Found, Marked, Point,
-    Provider, ProviderError, ProviderFuture, ReadRequest, Registry, RegistryError,
+    Provider, ProviderError, ProviderFuture, ReadRequest, Registry, RegistryError, Telling,
 };
 pub use reading::{Observation, Observed, Reading, Touch, Version};
 pub use resource::{Lifecycle, OwnerMark, Recorded, Resource, RetryPolicy};

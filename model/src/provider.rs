@@ -107,6 +107,15 @@ impl From<Abandoned> for ProviderError {
     }
 }
 
+/// What a call tells of itself while it is under way, for people; nothing depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling<'a> {
+    /// How far it is, or what it waits for: the next one takes its place.
+    Waiting(&'a str),
+    /// What it did beside what it was asked for.
+    Done(&'a str),
+}
+
 /// Counts the moments inside of calls, and may stop there.
 pub trait Crossing: Send + Sync {
     /// Crosses a point of the call at hand.
@@ -114,6 +123,9 @@ pub trait Crossing: Send + Sync {
     /// # Errors
     /// The onlooker wants the run to stop dead here.
     fn cross(&self, point: Point) -> Result<(), Abandoned>;
+
+    /// Hears what the call tells. Who only counts does not listen.
+    fn tell(&self, _what: Telling<'_>) {}
 }
 
 /// One create, update, delete or check, with everything that it needs.

@@ -27,6 +27,7 @@ struct Note {
     /// Attributes that Helm does not keep.
     asked: Attributes,
     /// Of the values, those that are secrets, by reference.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
     secrets: Attributes,
 }
 

@@ -1,6 +1,6 @@
 //! Which release of which cluster a call or a question is about.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -83,10 +83,10 @@ pub(super) fn required<'a>(
 
 /// This machine and the folder of its locks, in short: what a lock can tell is true between the two
 /// only.
-pub(super) fn host(folder: &PathBuf) -> String {
+pub(super) fn host(folder: &Path) -> String {
     let name = rustix::system::uname();
     let name = name.nodename().to_string_lossy();
-    let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let folder = folder.to_string_lossy();
     let mut text = Digest::of("matih helm host v1", &(name, folder)).to_string();
     text.truncate(12);
@@ -129,7 +129,7 @@ mod tests {
     fn a_host_is_a_machine_and_a_folder() {
         let one = tempfile::tempdir().unwrap();
         let other = tempfile::tempdir().unwrap();
-        let host = |folder: &tempfile::TempDir| host(&folder.path().to_owned());
+        let host = |folder: &tempfile::TempDir| host(folder.path());
         assert_eq!(host(&one), host(&one));
         assert_ne!(host(&one), host(&other));
     }

@@ -3,7 +3,7 @@
 //! A pending release is touched only when no helm can be at work on it. Ours on this machine holds
 //! the turn, which we have; ours on another machine, and somebody else's, are waited for.
 
-use matih_model::{ErrorKind, ProviderError};
+use matih_model::{ErrorKind, ProviderError, Telling};
 
 use super::acts::{roll_back, uninstall};
 use super::content::DEPLOYED;
@@ -68,10 +68,21 @@ pub(super) async fn settle(
         ),
         ..error
     };
-    match last_good(&history) {
-        Some(number) => roll_back(deed, number).await.map_err(told)?,
-        None => uninstall(deed).await.map_err(told)?,
-    }
+    let done = match last_good(&history) {
+        Some(number) => {
+            roll_back(deed, number).await.map_err(told)?;
+            format!("rolled back to revision {number}")
+        }
+        None => {
+            uninstall(deed).await.map_err(told)?;
+            "uninstalled".to_owned()
+        }
+    };
+    let note = format!(
+        "an earlier helm was killed and left {place} {}: {done} first",
+        pending.status
+    );
+    deed.call.crossing.tell(Telling::Done(&note));
     deed.look().await
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use matih_model::{ErrorKind, ProviderError};
+use matih_model::{ErrorKind, ProviderError, Telling};
 use tokio::time::Instant;
 
 use super::deed::Deed;
@@ -30,7 +30,11 @@ pub(super) async fn in_vain(deed: &Deed<'_>, before: &BTreeSet<String>) -> Provi
     let mut since: Option<Instant> = None;
     loop {
         tokio::time::sleep(PAUSE).await;
-        let Some(found) = find(deed, before).await.filter(|found| !found.is_room) else {
+        let found = find(deed, before).await;
+        if let Some(found) = &found {
+            deed.call.crossing.tell(Telling::Waiting(&found.text));
+        }
+        let Some(found) = found.filter(|found| !found.is_room) else {
             since = None;
             continue;
         };

@@ -199,6 +199,7 @@ pub(super) async fn relabel(
         path: path_of(revision),
         body: Some(body.to_string().into_bytes()),
         form: MERGE,
+        accept: "application/json",
     };
     cluster.wire.send(ask, until).await?;
     Ok(())

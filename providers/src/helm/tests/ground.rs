@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method;
 use matih_model::{
     Abandoned, Applied, Attributes, Call, Crossing, Observed, OwnerMark, Point, Provider,
     ProviderError, ReadRequest, Reading, RunId, SecretError, SecretRef, SecretSource, SecretValue,
-    Version,
+    Telling, Version,
 };
 use rustix::process::Pid;
 use serde_json::{Value as Json, json};
@@ -135,6 +135,7 @@ impl Ground {
             path: path.to_owned(),
             body: Some(body.to_string().into_bytes()),
             form: "application/json",
+            accept: "application/json",
         };
         let until = tokio::time::Instant::now() + Duration::from_secs(20);
         self.cluster.wire.send(ask, until).await.unwrap();
@@ -187,6 +188,8 @@ impl Ground {
                 generation: 1,
                 run: RunId::new("run-1"),
             },
+            noted: Mutex::default(),
+            waited: Mutex::default(),
         }
     }
 
@@ -240,6 +243,10 @@ pub(super) struct Hand<'g> {
     ground: &'g Ground,
     release: String,
     pub(super) owner: OwnerMark,
+    /// What the calls did beside what they were asked for.
+    pub(super) noted: Mutex<Vec<String>>,
+    /// What the calls waited for.
+    pub(super) waited: Mutex<Vec<String>>,
 }
 
 impl Hand<'_> {
@@ -308,19 +315,27 @@ impl Hand<'_> {
             expects: None,
             timeout,
             secrets: &Plain,
-            crossing: &Plain,
+            crossing: self,
         }
     }
 }
 
-/// Nobody looks on, and every secret is the same.
-struct Plain;
-
-impl Crossing for Plain {
+impl Crossing for Hand<'_> {
     fn cross(&self, _: Point) -> Result<(), Abandoned> {
         Ok(())
     }
+
+    fn tell(&self, what: Telling<'_>) {
+        let (list, text) = match what {
+            Telling::Done(text) => (&self.noted, text),
+            Telling::Waiting(text) => (&self.waited, text),
+        };
+        list.lock().unwrap().push(text.to_owned());
+    }
 }
+
+/// Every secret is the same.
+struct Plain;
 
 /// What every secret is.
 pub(super) const SECRET: &str = "hunter2-in-the-clear";

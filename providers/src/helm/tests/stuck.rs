@@ -55,6 +55,11 @@ async fn a_first_install_whose_helm_was_killed_is_taken_away_and_made_again() {
         ground.revisions("first").await,
         [("deployed".to_owned(), 1)]
     );
+    let noted = hand.noted.lock().unwrap().join("\n");
+    assert!(
+        noted.ends_with("pending-install: uninstalled first"),
+        "{noted}"
+    );
     ground.clear().await;
 }
 
@@ -73,6 +78,11 @@ async fn an_upgrade_whose_helm_was_killed_goes_back_and_on() {
     // One worked, two was killed, three went back to one, four is what was wanted.
     assert_eq!(newest[0], "deployed");
     assert_eq!(statuses[0].1, 4);
+    let noted = hand.noted.lock().unwrap().join("\n");
+    assert!(
+        noted.ends_with("rolled back to revision 1 first"),
+        "{noted}"
+    );
     let there = hand.observe(&made, &quick("two")).await;
     assert_eq!(there.version, made.version);
     ground.clear().await;

@@ -30,6 +30,11 @@ async fn pods_that_crash_end_the_wait_with_their_own_words() {
         "{:?}",
         began.elapsed()
     );
+    let waited = hand.waited.lock().unwrap().clone();
+    assert!(
+        waited.iter().any(|it| it.contains("CrashLoopBackOff")),
+        "{waited:?}"
+    );
     // It is recorded as it is: there, and not working.
     let there = hand.observe(&made, &values).await;
     assert_eq!(there.attributes.text("status"), Some("failed"));
