@@ -11,8 +11,8 @@ use matih_model::{Applied, Call, ErrorKind, Point, ProviderError, Value};
 use tokio::time::Instant;
 
 use super::child::Run;
-use super::content::DEPLOYED;
-use super::deed::{Deed, Wanted};
+use super::content::{DEPLOYED, hushed};
+use super::deed::{Deed, Wanted, values_of};
 use super::marks::{self, Argument, Attempt};
 use super::observed::description;
 use super::provider::HelmProvider;
@@ -92,6 +92,7 @@ async fn bring(deed: &Deed<'_>, there: Option<Revision>) -> Result<Applied, Prov
         deed.is_expected(revision).await?;
         stuck::is_nobodys(deed, revision)?;
     }
+    let attributes = deed.call.attributes;
     deed.call.crossing.cross(Point::Sent)?;
     let settled = stuck::settle(deed, there).await;
     let settled = match settled {
@@ -103,6 +104,7 @@ async fn bring(deed: &Deed<'_>, there: Option<Revision>) -> Result<Applied, Prov
     };
     let before = settled.as_ref().map_or(0, |revision| revision.number);
     let done = upgrade(deed, &wanted, before + 1).await;
+    let done = done.map_err(|error| hushed(error, values_of(attributes), deed.call.secrets));
     deed.call.crossing.cross(Point::Acted)?;
     judge(deed, before, done).await
 }

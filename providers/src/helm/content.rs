@@ -101,6 +101,26 @@ fn reveal(value: &Value, secrets: &dyn SecretSource) -> Result<Json, ProviderErr
     })
 }
 
+/// An error of Helm's without the secrets that it may quote: those that stand in the values.
+pub(super) fn hushed(
+    error: ProviderError,
+    values: &Attributes,
+    secrets: &dyn SecretSource,
+) -> ProviderError {
+    let mut message = error.message;
+    for value in values.values() {
+        value.walk(&mut |value| {
+            if let Value::Secret(secret) = value
+                && let Ok(value) = secrets.reveal(&secret.reference)
+                && !value.expose().is_empty()
+            {
+                message = message.replace(value.expose(), "(sensitive value)");
+            }
+        });
+    }
+    ProviderError { message, ..error }
+}
+
 /// Whether two tables of values are the same to Helm.
 pub(super) fn same(one: &Map<String, Json>, other: &Map<String, Json>) -> bool {
     let within = |one: &Map<String, Json>, other: &Map<String, Json>| {
@@ -260,6 +280,13 @@ mod tests {
         let shown = masked(&sent, Some(&values));
         assert!(!serde_json::to_string(&shown).unwrap().contains("s3cret"));
         assert_eq!(shown, values);
+    }
+
+    #[test]
+    fn an_error_of_helm_quotes_no_secret() {
+        let error = ProviderError::new(ErrorKind::Invalid, "at '/password': got s3cret");
+        let hushed = hushed(error, &attributes(VALUES), &Always("s3cret"));
+        assert_eq!(hushed.message, "at '/password': got (sensitive value)");
     }
 
     #[test]
