@@ -92,6 +92,8 @@ mod tests {
             world: folder.join("world.db"),
             simulated: simulated::SimulatedOptions::default(),
             folder: folder.to_owned(),
+            scratch: folder.to_owned(),
+            charts: Vec::new(),
             targets: targets.iter().map(target).collect(),
             providers: BTreeMap::new(),
         }
@@ -109,6 +111,8 @@ mod tests {
             assert_eq!(**registry.catalog(), all);
             let of = |kind: &str| registry.provider(&Kind::new(kind).unwrap()).unwrap().name();
             assert_eq!(of("kubernetes.manifest"), name);
+            let helm = if name == "simulated" { name } else { "helm" };
+            assert_eq!(of("helm.release"), helm);
             assert_eq!(of("dns.zone"), "simulated");
         }
     }
@@ -116,8 +120,11 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_refused_before_anything_is_opened() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings(folder.path(), &[("west", r#"{"kubeconfg":"x"}"#)]);
-        assert_eq!(check(&settings)[0].path, "targets.west.kubeconfg");
+        let mut settings = settings(folder.path(), &[("west", r#"{"kubeconfg":"x"}"#)]);
+        let helm = serde_json::from_str(r#"{"paralel":2}"#).unwrap();
+        settings.providers.insert("helm".to_owned(), helm);
+        let paths: Vec<String> = check(&settings).into_iter().map(|it| it.path).collect();
+        assert_eq!(paths, ["targets.west.kubeconfg", "providers.helm.paralel"]);
         let refused = registry(&settings).err().unwrap();
         assert!(matches!(refused, SetupError::Settings(_)), "{refused}");
         assert!(!settings.world.exists());

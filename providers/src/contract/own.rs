@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use matih_model::{
-    Address, Applied, Call, CheckReport, Found, KindSchema, Name, OwnerMark, Provider,
+    Address, Applied, Call, CheckReport, Found, KindSchema, Marked, Name, OwnerMark, Provider,
     ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
 };
 
@@ -33,6 +33,16 @@ impl Own {
         Address {
             name: name.unwrap_or_else(|_| address.name.clone()),
             ..address.clone()
+        }
+    }
+
+    /// A mark in the words of the suite.
+    fn ours(&self, mark: &mut OwnerMark, installation: &str) {
+        installation.clone_into(&mut mark.installation);
+        let name = mark.address.name.as_str();
+        let name = name.strip_suffix(&format!("-{}", self.word));
+        if let Some(Ok(name)) = name.map(Name::new) {
+            mark.address.name = name;
         }
     }
 
@@ -82,9 +92,24 @@ impl Provider for Own {
             let theirs = self.theirs(installation);
             let mut found = self.provider.list(&theirs, tenant).await?;
             for found in &mut found {
-                installation.clone_into(&mut found.owner.installation);
+                self.ours(&mut found.owner, installation);
             }
             Ok(found)
+        })
+    }
+
+    fn marks<'a>(
+        &'a self,
+        installation: &'a str,
+        tenants: &'a [TenantId],
+    ) -> ProviderFuture<'a, Vec<Marked>> {
+        Box::pin(async move {
+            let theirs = self.theirs(installation);
+            let mut marked = self.provider.marks(&theirs, tenants).await?;
+            for marked in &mut marked {
+                self.ours(&mut marked.owner, installation);
+            }
+            Ok(marked)
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
-use matih_model::{Found, ProviderError, ReadRequest, Reading, TenantId};
+use matih_model::{Found, Marked, ProviderError, ReadRequest, Reading, TenantId};
 
 use super::content::{DEPLOYED, version};
 use super::marks::{self, Stamp};
@@ -238,4 +238,26 @@ pub(super) async fn list(
     let found: Vec<Result<Option<Found>, ProviderError>> =
         found.buffer_unordered(OPEN_AT_ONCE).collect().await;
     found.into_iter().filter_map(Result::transpose).collect()
+}
+
+/// The marks of all releases of a cluster that belong to these tenants.
+pub(super) async fn marks(
+    provider: &HelmProvider,
+    target: &str,
+    installation: &str,
+    tenants: &[TenantId],
+) -> Result<Vec<Marked>, ProviderError> {
+    let cluster = provider.kubernetes.cluster(target).await?;
+    let selector = match tenants {
+        [tenant] => marks::selector_of_tenant(installation, tenant),
+        _ => marks::selector_of_installation(installation),
+    };
+    let releases = view::newest(&cluster, None, &selector).await?;
+    let marked = releases.into_values().filter_map(|revision| {
+        let owner = marks::owner(&revision.labels)?;
+        let remote_id = place_of(target, &revision).id();
+        let asked = tenants.contains(owner.tenant());
+        asked.then_some(Marked { owner, remote_id })
+    });
+    Ok(marked.collect())
 }

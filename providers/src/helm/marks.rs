@@ -70,6 +70,13 @@ pub(super) fn selector_of_tenant(installation: &str, tenant: &TenantId) -> Strin
     selector(&labels)
 }
 
+/// What a query must ask for to find the releases of one installation.
+pub(super) fn selector_of_installation(installation: &str) -> String {
+    let mut labels = Labels::new();
+    put(&mut labels, INSTALLATION, installation);
+    selector(&labels)
+}
+
 /// What a query must ask for to find the release of one address, of whichever installation.
 pub(super) fn selector_of_address(address: &Address) -> String {
     let mut labels = Labels::new();

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::try_join_all;
 use matih_model::{
-    Applied, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Provider, ProviderError,
-    ProviderFuture, ReadRequest, Reading, TenantId,
+    Applied, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Marked, Provider,
+    ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
 };
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -144,15 +144,22 @@ impl Provider for HelmProvider {
     ) -> ProviderFuture<'a, Vec<Found>> {
         Box::pin(async move {
             let targets = self.kubernetes.targets();
-            let lists = targets.into_iter();
-            let lists = lists.map(|target| look::list(self, target, installation, tenant));
-            let mut found = Vec::new();
-            let mut lists = stream::iter(lists.collect::<Vec<_>>()).buffer_unordered(8);
-            while let Some(list) = lists.next().await {
-                found.extend(list?);
-            }
-            found.sort_by(|a, b| a.observed.remote_id.cmp(&b.observed.remote_id));
-            Ok(found)
+            let lists = targets.map(|target| look::list(self, target, installation, tenant));
+            let found = try_join_all(lists).await?;
+            Ok(found.into_iter().flatten().collect())
+        })
+    }
+
+    fn marks<'a>(
+        &'a self,
+        installation: &'a str,
+        tenants: &'a [TenantId],
+    ) -> ProviderFuture<'a, Vec<Marked>> {
+        Box::pin(async move {
+            let targets = self.kubernetes.targets();
+            let marks = targets.map(|target| look::marks(self, target, installation, tenants));
+            let marks = try_join_all(marks).await?;
+            Ok(marks.into_iter().flatten().collect())
         })
     }
 
