@@ -10,6 +10,7 @@ use std::time::Duration;
 use matih_model::{Applied, Call, ErrorKind, Point, ProviderError, Value};
 use tokio::time::Instant;
 
+use super::binary::Version;
 use super::child::Run;
 use super::content::{DEPLOYED, hushed};
 use super::deed::{Deed, Wanted, values_of};
@@ -18,10 +19,13 @@ use super::observed::description;
 use super::provider::HelmProvider;
 use super::site::{host, now};
 use super::view::{self, Revision};
-use super::{stuck, vain};
+use super::{objects, stuck, vain};
 
 /// What of a try's time is left to helm to say how it ended.
 const RESERVE: Duration = Duration::from_secs(5);
+
+/// The first version that lets the server apply.
+const SERVER_SIDE: Version = Version(4, 0, 0);
 
 /// How long helm waits for workloads if nobody says.
 const WAIT: i64 = 300;
@@ -142,10 +146,14 @@ async fn judge(
         return Err(ProviderError::new(ErrorKind::Unknown, text));
     };
     match done {
-        Ok(()) => deed
-            .applied(&revision, &release, None)
-            .await
-            .map_err(doubtful),
+        Ok(()) => {
+            // Only spares later looks the opening: what is not noted is opened.
+            let objects = objects::note(&release);
+            let noted = view::note_objects(&deed.site.cluster, &revision, &objects, deed.until);
+            let _spared = noted.await;
+            let applied = deed.applied(&revision, &release, None).await;
+            applied.map_err(doubtful)
+        }
         // Helm has undone it: the world is as before.
         Err(error) if revision.status == DEPLOYED => Err(error),
         Err(error) if revision.is_pending() || may_pass(error.kind) => Err(doubtful(error)),
@@ -188,11 +196,14 @@ async fn upgrade(deed: &Deed<'_>, wanted: &Wanted<'_>, number: u64) -> Result<()
     labels.extend(attempt.labels(number));
     let mut arguments = words(&["upgrade", "--install", "--values", "-", "--reset-values"]);
     let version = deed.helm.binary.version;
+    let force = deed.provider.settings.force_conflicts;
     for (wish, flag) in [
         (flag("wait"), version.wait()),
         (flag("wait_for_jobs"), "--wait-for-jobs"),
         (flag("atomic"), version.undo()),
         (flag("create_namespace"), "--create-namespace"),
+        // Helm 3 takes over without being asked.
+        (force && version >= SERVER_SIDE, "--force-conflicts"),
     ] {
         if wish {
             arguments.push(flag.into());

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::chart::{Chart, Wish};
 use super::child::Helm;
-use super::content::{Asked, DEPLOYED, revealed, same, token_of, version};
+use super::content::{Asked, DEPLOYED, revealed, same, version};
 use super::marks::{self, Stamp};
+use super::objects::{self, Drift};
 use super::observed::Seen;
 use super::outputs::{address, services};
 use super::provider::HelmProvider;
@@ -146,29 +147,40 @@ impl<'a> Deed<'a> {
         let Some(expects) = self.call.expects else {
             return Ok(());
         };
-        let stamp = Stamp::of(&revision.labels, revision.number);
-        if let (Some(stamp), DEPLOYED) = (stamp, revision.status.as_str())
-            && version(&stamp.content) == *expects
-        {
-            return Ok(());
-        }
-        let release = view::open(&self.site.cluster, revision).await?;
-        let names = (&*self.site.place.namespace, &*self.site.place.release);
-        let token = |of: &Release, asked| token_of(names, of, Some(values_of(asked)));
-        let expected = release.is_some_and(|release| {
-            let before = self.call.before.unwrap_or(self.call.attributes);
-            [before, self.call.attributes]
-                .into_iter()
-                .any(|asked| version(&token(&release, asked)) == *expects)
-        });
+        let Some(release) = view::open(&self.site.cluster, revision).await? else {
+            return Err(self.changed());
+        };
+        let drift = if release.info.status == DEPLOYED {
+            self.drift(&release).await?
+        } else {
+            Drift::default()
+        };
+        let seen = Seen {
+            place: &self.site.place,
+            revision,
+            release: &release,
+            address: "",
+            drift: &drift,
+        };
+        // What is asked says which values are secrets; a look since may have been for either.
+        let before = self.call.before.unwrap_or(self.call.attributes);
+        let mut tokens = [before, self.call.attributes]
+            .into_iter()
+            .map(|asked| version(&seen.token(Some(asked))));
+        let expected = tokens.any(|token| token == *expects);
         if expected {
-            return Ok(());
+            Ok(())
+        } else {
+            Err(self.changed())
         }
-        Err(conflict(format!(
+    }
+
+    fn changed(&self) -> ProviderError {
+        conflict(format!(
             "{} was changed by somebody else since it was last read; nothing was done",
             self.call.owner.address
         ))
-        .with_hint("plan again: the new plan will show what changed"))
+        .with_hint("plan again: the new plan will show what changed")
     }
 
     /// Gathers what is to be sent.
@@ -211,13 +223,22 @@ impl<'a> Deed<'a> {
             return Ok(None);
         }
         let release = view::open(&self.site.cluster, revision).await?;
-        Ok(release.filter(|release| {
+        let release = release.filter(|release| {
             let metadata = &release.chart.metadata;
             metadata.name == wanted.chart.name
                 && metadata.version == wanted.chart.version
                 && release.info.status == DEPLOYED
                 && same(&release.config, &wanted.values)
-        }))
+        });
+        let Some(release) = release else {
+            return Ok(None);
+        };
+        let drift = self.drift(&release).await?;
+        Ok(drift.texts.is_empty().then_some(release))
+    }
+
+    async fn drift(&self, release: &Release) -> Result<Drift, ProviderError> {
+        objects::drift(&self.site.cluster, &self.site.place.namespace, release).await
     }
 
     /// Puts our mark on a release that bears another one of ours, an older one, or none.
@@ -260,6 +281,7 @@ impl<'a> Deed<'a> {
             revision,
             release,
             address: found.as_deref().unwrap_or_default(),
+            drift: &Drift::default(),
         };
         Ok(Applied {
             remote_id: self.site.place.id(),

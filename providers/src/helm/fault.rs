@@ -28,9 +28,12 @@ const TABLE: &[(&str, ErrorKind, Option<&str>)] = &[
         FOREIGN,
     ),
     (
-        "conflicts with",
+        "conflict with \"",
         ErrorKind::Conflict,
-        Some("somebody else manages a field that the chart sets"),
+        Some(
+            "another manager owns a field that the chart sets: take it over with `force_conflicts = \
+             true` under [providers.helm]",
+        ),
     ),
     (
         "exceeded quota",

@@ -9,12 +9,13 @@ use matih_model::{Found, Marked, ProviderError, ReadRequest, Reading, TenantId};
 
 use super::content::{DEPLOYED, version};
 use super::marks::{self, Stamp};
+use super::objects::{self, Drift};
 use super::observed::Seen;
 use super::outputs::{address, services};
 use super::provider::HelmProvider;
 use super::site::Place;
 use super::view::{self, Releases, Revision};
-use crate::kubernetes::Cluster;
+use crate::kubernetes::{Cluster, Hands, Made, hands};
 
 /// In so many namespaces releases are listed namespace by namespace.
 const FEW_NAMESPACES: usize = 4;
@@ -95,24 +96,38 @@ async fn group(
     let places = questions
         .iter()
         .filter_map(|question| question.place.as_ref());
-    let namespaces: BTreeSet<&str> = places.map(|place| place.namespace.as_str()).collect();
+    let namespaces: BTreeSet<&str> = places
+        .clone()
+        .map(|place| place.namespace.as_str())
+        .collect();
     let scopes: Vec<Option<&str>> = if namespaces.len() <= FEW_NAMESPACES {
         namespaces.into_iter().map(Some).collect()
     } else {
         vec![None]
     };
     let lists = scopes
-        .into_iter()
-        .map(|scope| view::newest(&cluster, scope, ""));
+        .iter()
+        .map(|scope| view::newest(&cluster, *scope, ""));
     let mut releases = Releases::new();
     for list in join_all(lists).await {
         releases.extend(list?);
     }
-    let (releases, cluster) = (&releases, &*cluster);
+    let asked = places.filter_map(|place| releases.get(&key(place)));
+    let noted: Vec<Made> = asked.filter_map(objects::noted).flatten().collect();
+    let scopes: Vec<&str> = scopes.into_iter().flatten().collect();
+    let hands = hands(
+        &cluster,
+        &noted.iter().collect(),
+        &scopes,
+        objects::SELECTOR,
+        objects::MAKER,
+    )
+    .await?;
+    let (releases, hands, cluster) = (&releases, &hands, &*cluster);
     let answers = questions.iter().map(|question| async move {
         let reading = match &question.place {
             Some(place) => match releases.get(&key(place)) {
-                Some(revision) => answer(cluster, place, revision, question.request).await,
+                Some(revision) => answer(cluster, place, revision, question.request, hands).await,
                 None => Ok(Reading::Missing),
             },
             None => by_mark(cluster, target, question.request).await,
@@ -143,7 +158,10 @@ async fn by_mark(
         .collect();
     match &ours[..] {
         [] => Ok(Reading::Missing),
-        [revision] => answer(cluster, &place_of(target, revision), revision, request).await,
+        [revision] => {
+            let place = place_of(target, revision);
+            answer(cluster, &place, revision, request, &Hands::default()).await
+        }
         several => Ok(Reading::Unknown(format!(
             "{address} is there {} times",
             several.len()
@@ -165,8 +183,11 @@ async fn answer(
     place: &Place,
     revision: &Revision,
     request: &ReadRequest<'_>,
+    hands: &Hands,
 ) -> Result<Reading, ProviderError> {
+    let as_made = objects::are_as_made(revision, hands);
     if let Some(recorded) = request.version
+        && as_made
         && revision.status == DEPLOYED
         && let Some(stamp) = Stamp::of(&revision.labels, revision.number)
         && version(&stamp.content) == *recorded
@@ -178,11 +199,17 @@ async fn answer(
         return Ok(Reading::Unknown(text));
     };
     let address = address_of(cluster, place, &release.manifest).await?;
+    let drift = if as_made || revision.status != DEPLOYED {
+        Drift::default()
+    } else {
+        objects::drift(cluster, &place.namespace, &release).await?
+    };
     let seen = Seen {
         place,
         revision,
         release: &release,
         address: &address,
+        drift: &drift,
     };
     let observed = seen.observed(Some(request.attributes));
     if request.version == Some(&observed.version) {
@@ -230,6 +257,7 @@ pub(super) async fn list(
             revision: &revision,
             release: &release,
             address: &address,
+            drift: &Drift::default(),
         };
         let observed = seen.observed(None);
         Ok(Some(Found { owner, observed }))

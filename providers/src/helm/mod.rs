@@ -14,6 +14,7 @@ mod deed;
 mod fault;
 mod look;
 mod marks;
+mod objects;
 mod observed;
 mod outputs;
 mod provider;

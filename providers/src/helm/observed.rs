@@ -8,8 +8,9 @@
 use matih_model::{Attributes, Observed, OwnerMark, Touch, Value};
 use serde::{Deserialize, Serialize};
 
-use super::content::{DEPLOYED, masked, token_of, version};
+use super::content::{DEPLOYED, drifted, masked, token_of, version};
 use super::marks::{Attempt, Stamp, cluster};
+use super::objects::Drift;
 use super::outputs::outputs;
 use super::release::Release;
 use super::site::Place;
@@ -94,6 +95,8 @@ pub(super) struct Seen<'a> {
     pub(super) release: &'a Release,
     /// The address outside of the cluster; empty if there is none.
     pub(super) address: &'a str,
+    /// How its objects are otherwise than helm made them.
+    pub(super) drift: &'a Drift,
 }
 
 impl Seen<'_> {
@@ -124,7 +127,11 @@ impl Seen<'_> {
             .and_then(|asked| asked.get("values"))
             .and_then(Value::as_map);
         let names = (&*self.place.namespace, &*self.place.release);
-        token_of(names, self.release, values)
+        let token = token_of(names, self.release, values);
+        if self.drift.texts.is_empty() {
+            return token;
+        }
+        drifted(&token, &self.drift.texts)
     }
 
     fn attributes(&self, asked: Option<&Attributes>) -> Attributes {
@@ -143,7 +150,7 @@ impl Seen<'_> {
         }
         told.insert("namespace", place.namespace.as_str());
         told.insert("release", place.release.as_str());
-        told.insert("status", release.info.status.as_str());
+        told.insert("status", self.status());
         told.insert(
             "revision",
             i64::try_from(release.version).unwrap_or(i64::MAX),
@@ -154,6 +161,15 @@ impl Seen<'_> {
             told.insert("values", masked(&release.config, asked));
         }
         told
+    }
+
+    /// Helm's word, and what Helm does not know.
+    fn status(&self) -> String {
+        let status = &self.release.info.status;
+        match &self.drift.texts[..] {
+            [] => status.clone(),
+            texts => format!("{status}, but {}", texts.join("; ")),
+        }
     }
 
     fn chart(&self, asked: Option<&Attributes>) -> Attributes {
@@ -172,8 +188,9 @@ impl Seen<'_> {
 
     /// Whose hand made this revision, if it was not ours.
     fn touches(&self) -> Vec<Touch> {
+        let mut touches = self.drift.touches.clone();
         if Attempt::of(&self.revision.labels, self.revision.number).is_some() {
-            return Vec::new();
+            return touches;
         }
         let info = &self.release.info;
         let word = if info.status == DEPLOYED {
@@ -194,9 +211,8 @@ impl Seen<'_> {
                     .filter(|it: &matih_model::Text| !it.is_empty()),
             })
         };
-        ["values", "chart", "status"]
-            .into_iter()
-            .filter_map(touch)
-            .collect()
+        let paths = ["values", "chart", "status"];
+        touches.extend(paths.into_iter().filter_map(touch));
+        touches
     }
 }

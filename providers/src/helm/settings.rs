@@ -22,6 +22,8 @@ pub struct HelmSettings {
     pub registries: Option<PathBuf>,
     /// More variables of our environment that helm may see, for the login programs of a kubeconfig.
     pub environment: Vec<String>,
+    /// Take over fields that another manager owns, instead of telling it as a conflict.
+    pub force_conflicts: bool,
     /// The most helms at once.
     pub parallel: usize,
     /// How many revisions of a release are kept.
@@ -50,6 +52,7 @@ impl HelmSettings {
         let environment = reader.text("environment").unwrap_or_default();
         let parallel = reader.number("parallel", 1..=64).unwrap_or(8);
         let history = reader.number("history", 2..=100).unwrap_or(10);
+        let force_conflicts = reader.truth("force_conflicts");
         let errors = reader.finish();
         if !errors.is_empty() {
             return Err(errors);
@@ -59,6 +62,7 @@ impl HelmSettings {
             binary: program.map(PathBuf::from).or(named),
             registries,
             environment: environment.split_whitespace().map(str::to_owned).collect(),
+            force_conflicts,
             parallel: usize::try_from(parallel).unwrap_or(8),
             history,
             folder: settings.scratch.join(NAME),

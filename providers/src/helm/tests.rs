@@ -1,6 +1,7 @@
 //! The provider on a real cluster with the real Helm, where there are both.
 
 mod contract;
+mod edited;
 mod ground;
 mod others;
 mod stuck;

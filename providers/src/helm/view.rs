@@ -22,6 +22,9 @@ const PAGE: usize = 500;
 /// All Secrets that Helm keeps revisions in, but for those that another revision has followed.
 const CURRENT: &str = "owner=helm,status!=superseded";
 
+/// The annotation with the objects of a revision.
+const OBJECTS: &str = "helm.matih.ai/objects";
+
 /// The media type of a merge.
 const MERGE: &str = "application/merge-patch+json";
 
@@ -37,6 +40,8 @@ pub(super) struct Revision {
     /// When it was last touched, in seconds since the Unix epoch.
     pub(super) touched: u64,
     pub(super) labels: Labels,
+    /// What is noted on it of its objects.
+    pub(super) objects: Option<String>,
     /// The name of its Secret.
     secret: String,
 }
@@ -55,6 +60,10 @@ impl Revision {
             touched: number("modifiedAt")
                 .or_else(|| number("createdAt"))
                 .unwrap_or(0),
+            objects: metadata
+                .get("annotations")
+                .and_then(|notes| notes.get(OBJECTS)?.as_str())
+                .map(str::to_owned),
             secret: text("name")?,
             labels,
         })
@@ -193,7 +202,27 @@ pub(super) async fn relabel(
     labels: &Labels,
     until: Instant,
 ) -> Result<(), Failure> {
-    let body = json!({ "metadata": { "labels": labels } });
+    merge(cluster, revision, &json!({ "labels": labels }), until).await
+}
+
+/// Notes the objects of a revision on it.
+pub(super) async fn note_objects(
+    cluster: &Cluster,
+    revision: &Revision,
+    objects: &str,
+    until: Instant,
+) -> Result<(), Failure> {
+    let notes = json!({ "annotations": { OBJECTS: objects } });
+    merge(cluster, revision, &notes, until).await
+}
+
+async fn merge(
+    cluster: &Cluster,
+    revision: &Revision,
+    metadata: &Json,
+    until: Instant,
+) -> Result<(), Failure> {
+    let body = json!({ "metadata": metadata });
     let ask = Ask {
         method: Method::PATCH,
         path: path_of(revision),
@@ -247,6 +276,7 @@ impl Revision {
             status: status.to_owned(),
             touched,
             labels,
+            objects: None,
             secret: String::new(),
         }
     }

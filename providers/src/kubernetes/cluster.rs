@@ -69,6 +69,16 @@ impl Cluster {
         self.pages(api, "", selector, METADATA).await
     }
 
+    /// The metadata of what [`Cluster::list`] finds.
+    pub(super) async fn outsides(
+        &self,
+        api: &Api,
+        namespace: &str,
+        selector: &str,
+    ) -> Result<Vec<Live>, Failure> {
+        self.pages(api, namespace, selector, METADATA).await
+    }
+
     async fn pages(
         &self,
         api: &Api,

@@ -68,6 +68,11 @@ pub(super) struct Ground {
 impl Ground {
     /// `None`: there is no cluster or no helm, which has been said.
     pub(super) async fn new(name: &str) -> Option<Self> {
+        Self::with(name, true).await
+    }
+
+    /// The same, where fields of others may be taken over or not.
+    pub(super) async fn with(name: &str, force: bool) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let named = std::env::var_os("MATIH_HELM").map(PathBuf::from);
         let helm = Binary::find(named.as_deref()).await;
@@ -104,6 +109,7 @@ impl Ground {
             binary: Some(helm.path.clone()),
             registries: None,
             environment: Vec::new(),
+            force_conflicts: force,
             parallel: 8,
             history: 5,
             folder: folder.path().join("helm"),
@@ -130,11 +136,22 @@ impl Ground {
 
     /// Somebody else's request, which must succeed.
     pub(super) async fn send(&self, method: Method, path: &str, body: &Json) {
+        self.send_as(method, path, "application/json", body).await;
+    }
+
+    /// The same with a body of another form.
+    pub(super) async fn send_as(
+        &self,
+        method: Method,
+        path: &str,
+        form: &'static str,
+        body: &Json,
+    ) {
         let ask = Ask {
             method,
             path: path.to_owned(),
             body: Some(body.to_string().into_bytes()),
-            form: "application/json",
+            form,
             accept: "application/json",
         };
         let until = tokio::time::Instant::now() + Duration::from_secs(20);
