@@ -8,6 +8,7 @@
 pub mod acme;
 mod binary;
 pub mod canary;
+pub mod cluster;
 pub mod compiled;
 pub mod crash;
 mod golden;

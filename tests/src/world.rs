@@ -24,6 +24,10 @@ pub struct Object {
     pub owner: Option<Owner>,
     /// All that is set on it, what the server filled in included.
     pub attributes: Value,
+    /// The end of the remote id that is another in another life of the same object; empty if a
+    /// name alone makes the id.
+    #[serde(default)]
+    pub life: String,
 }
 
 /// An owner mark.
@@ -97,6 +101,13 @@ impl Facts {
         }
     }
 
+    /// The same with objects of another world that the tenant lives in too.
+    #[must_use]
+    pub fn with(mut self, objects: Vec<Object>) -> Self {
+        self.objects.extend(objects);
+        self
+    }
+
     /// The four invariants.
     #[must_use]
     pub fn findings(&self) -> Findings {
@@ -156,12 +167,12 @@ impl Facts {
     ///
     /// Remote ids and generations stay, because the simulated world makes its ids of an object's
     /// name and generation: a resource that was made twice has another id. Times, counters of
-    /// changes, and digests under the installation's key go.
+    /// changes, digests under the installation's key, and ids that a server draws go.
     #[must_use]
     pub fn end_state(&self) -> BTreeMap<String, Value> {
         let settled = |(owner, object): (&Owner, &Object)| {
             let value = json!({
-                "remote_id": object.remote_id,
+                "remote_id": object.remote_id.strip_suffix(&*object.life),
                 "generation": owner.generation,
                 "attributes": settled(&object.attributes),
             });
@@ -252,6 +263,7 @@ mod tests {
                 run: "run-1".to_owned(),
             }),
             attributes,
+            life: String::new(),
         }
     }
 
