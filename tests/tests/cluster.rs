@@ -1,0 +1,376 @@
+//! The life of tenants on a real cluster, by the account that has matih's role and nothing more.
+//!
+//! Without a cluster these tests say so and pass: `tests/run cluster` starts one. What is real is
+//! real in every provider that a target is there for; the tests ask nobody which.
+
+use matih_tests::acme::{self, ACME, example};
+use matih_tests::cluster::{Cluster, REFUSAL};
+use matih_tests::{Output, Sandbox};
+
+/// Words that allow everything.
+const YES: &[&str] = &[
+    "--auto-approve",
+    "--allow-data-loss",
+    "all",
+    "--allow-mass-delete",
+];
+
+/// An apply of a spec.
+#[track_caller]
+fn apply(sandbox: &Sandbox, spec: &str) -> Output {
+    sandbox.run(&[&["apply", spec], YES].concat())
+}
+
+#[track_caller]
+fn destroy(sandbox: &Sandbox, tenant: &str) -> Output {
+    let words = [
+        "destroy",
+        tenant,
+        "--auto-approve",
+        "--allow-data-loss",
+        "all",
+    ];
+    sandbox.run(&words)
+}
+
+/// Fails unless state, simulated world and cluster agree, and the plan is empty.
+#[track_caller]
+fn assert_sound(cluster: &Cluster, sandbox: &Sandbox, tenant: &str, spec: &str) {
+    let findings = cluster.facts(sandbox, tenant, &["plan", spec]).findings();
+    assert!(findings.is_empty(), "{findings}");
+}
+
+/// Fails unless nothing of the tenant is left anywhere.
+#[track_caller]
+fn assert_gone(cluster: &Cluster, sandbox: &Sandbox, tenant: &str, spec: &str) {
+    let facts = cluster.facts(sandbox, tenant, &["plan", spec, "--destroy"]);
+    let findings = facts.findings();
+    assert!(findings.is_empty() && facts.rows.is_empty(), "{findings}");
+}
+
+/// Fails unless a second apply says that there is nothing to do, and asks the server for nothing.
+#[track_caller]
+fn assert_quiet(cluster: &Cluster, sandbox: &Sandbox, spec: &str) {
+    let audit = cluster.audit();
+    let output = apply(sandbox, spec).exits(0);
+    assert!(output.stdout.contains("No changes."), "{output}");
+    assert!(
+        !audit.requests().is_empty(),
+        "the cluster was not even read"
+    );
+    let writes = audit.writes();
+    assert!(writes.is_empty(), "{}", lines(&writes));
+}
+
+fn lines(all: &[impl ToString]) -> String {
+    let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// acme under another slug, in a cluster of its own.
+fn dedicated(slug: &str) -> String {
+    example("acme").replace(ACME, slug)
+}
+
+/// The FREE tenant under another slug.
+fn free(slug: &str) -> String {
+    example("free")
+        .replace("sparrow", slug)
+        .replace("Sparrow", slug)
+}
+
+/// Puts one text of a spec in the place of another, which must be there.
+#[track_caller]
+fn edit(sandbox: &Sandbox, spec: &str, old: &str, new: &str) {
+    let text = sandbox.read(spec);
+    assert!(text.contains(old), "{spec} has no {old}");
+    sandbox.write(spec, &text.replace(old, new));
+}
+
+/// One field of an object in the cluster.
+#[track_caller]
+fn field(cluster: &Cluster, namespace: &str, object: &str, path: &str) -> String {
+    let path = format!("jsonpath={{{path}}}");
+    let words = ["get", object, "--namespace", namespace, "--output", &path];
+    cluster.kubectl(&words).stdout
+}
+
+#[test]
+fn acme_from_nothing_to_active_and_back() {
+    let Some(cluster) = Cluster::find("acme_from_nothing_to_active_and_back") else {
+        return;
+    };
+    cluster.wait_until_quiet();
+    let before = cluster.everything();
+    let sandbox = cluster.sandbox();
+    // As every dedicated tenant: its namespace is called as in a cluster of its own.
+    sandbox.write("names/tables.toml", "");
+    sandbox.write("acme.toml", &example("acme"));
+
+    let output = apply(&sandbox, "acme.toml").exits(0);
+    assert!(output.stdout.contains("Apply complete!"), "{output}");
+    let status = sandbox.run(&["status", ACME]).exits(0);
+    assert!(status.stdout.contains("ACTIVE"), "{status}");
+    assert_sound(&cluster, &sandbox, ACME, "acme.toml");
+    let ours = cluster.marked(None);
+    println!("acme: {} objects of the cluster bear its mark", ours.len());
+    assert!(ours.len() > 60, "{}", ours.len());
+    assert_quiet(&cluster, &sandbox, "acme.toml");
+
+    // A module goes, and comes back.
+    let with_all = cluster.marked(None).len();
+    edit(&sandbox, "acme.toml", "\nml = true", "\nml = false");
+    let _ = apply(&sandbox, "acme.toml").exits(0);
+    assert_sound(&cluster, &sandbox, ACME, "acme.toml");
+    assert!(cluster.marked(None).len() < with_all);
+    edit(&sandbox, "acme.toml", "\nml = false", "\nml = true");
+    let _ = apply(&sandbox, "acme.toml").exits(0);
+    assert_sound(&cluster, &sandbox, ACME, "acme.toml");
+    assert_eq!(cluster.marked(None).len(), with_all);
+
+    // The quota grows.
+    let pods = || {
+        field(
+            &cluster,
+            "matih",
+            "resourcequota/tenant-quota",
+            ".spec.hard.pods",
+        )
+    };
+    let small = pods();
+    edit(
+        &sandbox,
+        "acme.toml",
+        "resource_tier = \"medium\"",
+        "resource_tier = \"large\"",
+    );
+    let _ = apply(&sandbox, "acme.toml").exits(0);
+    assert_sound(&cluster, &sandbox, ACME, "acme.toml");
+    let number = |text: &str| text.parse::<u32>().unwrap();
+    assert!(number(&pods()) > number(&small), "{small}, then {}", pods());
+
+    let _ = destroy(&sandbox, ACME).exits(0);
+    assert_gone(&cluster, &sandbox, ACME, "acme.toml");
+    let difference = before.difference(&cluster.everything());
+    assert!(difference.is_empty(), "{difference}");
+}
+
+#[test]
+fn a_free_tenant_becomes_a_professional_one() {
+    let Some(cluster) = Cluster::find("a_free_tenant_becomes_a_professional_one") else {
+        return;
+    };
+    cluster.wait_until_quiet();
+    let before = cluster.everything();
+    let sandbox = cluster.sandbox();
+    sandbox.write("robin.toml", &free("robin"));
+    let _ = apply(&sandbox, "robin.toml").exits(0);
+    let status = sandbox.run(&["status", "robin"]).exits(0);
+    assert!(status.stdout.contains("ACTIVE"), "{status}");
+    assert_sound(&cluster, &sandbox, "robin", "robin.toml");
+    assert_quiet(&cluster, &sandbox, "robin.toml");
+
+    let credentials = dedicated("robin");
+    let begin = credentials.find("[infrastructure]").unwrap();
+    let end = credentials.find("[[data_sources]]").unwrap();
+    let text = sandbox.read("robin.toml").replace("FREE", "PROFESSIONAL");
+    sandbox.write(
+        "robin.toml",
+        &format!("{text}\n{}", &credentials[begin..end]),
+    );
+    let _ = apply(&sandbox, "robin.toml").exits(0);
+    assert_sound(&cluster, &sandbox, "robin", "robin.toml");
+    assert_quiet(&cluster, &sandbox, "robin.toml");
+    let tier = ".metadata.labels.matih\\.ai/tier";
+    let tier = field(&cluster, "default", "namespace/own-robin", tier);
+    assert_eq!(tier, "professional");
+    let old = cluster.try_kubectl(&["get", "namespace", "tenant-robin"], "");
+    assert!(old.stderr.contains("NotFound"), "{old}");
+
+    let _ = destroy(&sandbox, "robin").exits(0);
+    assert_gone(&cluster, &sandbox, "robin", "robin.toml");
+    let difference = before.difference(&cluster.everything());
+    assert!(difference.is_empty(), "{difference}");
+}
+
+#[test]
+fn drift_names_who_and_what_and_is_repaired() {
+    let Some(cluster) = Cluster::find("drift_names_who_and_what_and_is_repaired") else {
+        return;
+    };
+    let (tenant, namespace) = ("wren", "tenant-wren");
+    let sandbox = cluster.sandbox();
+    sandbox.write("wren.toml", &free(tenant));
+    let _ = apply(&sandbox, "wren.toml").exits(0);
+    let quota = |path: &str| field(&cluster, namespace, "resourcequota/tenant-quota", path);
+    let pods = quota(".spec.hard.pods");
+
+    for words in [
+        &[
+            "patch",
+            "quota",
+            "tenant-quota",
+            "--type=merge",
+            "--patch={\"spec\":{\"hard\":{\"pods\":\"7\"}}}",
+            "--field-manager=mallory",
+        ][..],
+        &[
+            "label",
+            "serviceaccount",
+            "tenant-workload",
+            "matih.ai/tenant=eve",
+            "--overwrite",
+            "--field-manager=eve",
+        ],
+        &["delete", "role", "tenant-admin"],
+        // Not ours, so no drift.
+        &["label", "serviceaccount", "tenant-workload", "colour=blue"],
+    ] {
+        let _ = cluster.kubectl(&[words, &["--namespace", namespace]].concat());
+    }
+    let drift = ["drift", tenant, "--detailed-exitcode"];
+    let output = sandbox.run(&drift).exits(2);
+    for told in [
+        "manifest.spec.hard.pods by mallory (Update) at ",
+        "manifest.metadata.labels[matih.ai/tenant] by eve (Update) at ",
+        "kubernetes.manifest/role-tenant-admin  is gone",
+        "2 changed, 1 missing",
+    ] {
+        assert!(output.stdout.contains(told), "no `{told}` in\n{output}");
+    }
+    assert!(!output.stdout.contains("colour"), "{output}");
+
+    // What others own is not taken from them without a word.
+    let revert = ["drift", tenant, "--revert", "--auto-approve"];
+    let output = sandbox.run(&revert);
+    assert_ne!(output.status, Some(0), "{output}");
+    let told = format!("{}{}", output.stdout, output.stderr);
+    let owned = ["`.spec.hard.pods` by mallory", "tenant` by eve"];
+    assert!(owned.iter().any(|it| told.contains(it)), "{output}");
+    assert_eq!(quota(".spec.hard.pods"), "7");
+    let output = sandbox.run(&drift).exits(2);
+    assert!(output.stdout.contains("2 changed, "), "{output}");
+
+    let platform = sandbox.read("matih.toml");
+    sandbox.write(
+        "matih.toml",
+        &format!("{platform}\n[providers.kubernetes]\nforce_conflicts = true\n"),
+    );
+    let _ = sandbox.run(&revert).exits(0);
+    assert_eq!(quota(".spec.hard.pods"), pods);
+    let _ = sandbox.run(&drift).exits(0);
+    let account = "serviceaccount/tenant-workload";
+    let colour = field(&cluster, namespace, account, ".metadata.labels.colour");
+    assert_eq!(colour, "blue", "what others added stays");
+    assert_sound(&cluster, &sandbox, tenant, "wren.toml");
+    assert_quiet(&cluster, &sandbox, "wren.toml");
+    cluster.clear(&[namespace]);
+}
+
+#[test]
+fn a_refused_object_stops_the_apply_and_resume_goes_on() {
+    let Some(cluster) = Cluster::find("a_refused_object_stops_the_apply_and_resume_goes_on") else {
+        return;
+    };
+    let (tenant, namespace) = ("lark", "own-lark");
+    let sandbox = cluster.sandbox();
+    sandbox.write("lark.toml", &dedicated(tenant));
+    cluster.refuse(namespace, "allow-telemetry");
+    let output = apply(&sandbox, "lark.toml");
+    cluster.allow(namespace, "allow-telemetry");
+    let output = output.exits(3);
+    let told = format!("{}{}", output.stdout, output.stderr);
+    assert!(
+        told.contains(REFUSAL) && told.contains("allow-telemetry"),
+        "{output}"
+    );
+    let findings = cluster
+        .facts(&sandbox, tenant, &["plan", "lark.toml"])
+        .findings();
+    assert!(
+        findings.lost.is_empty() && findings.orphaned.is_empty(),
+        "{findings}"
+    );
+
+    let _ = sandbox
+        .run(&["resume", "lark.toml", "--auto-approve"])
+        .exits(0);
+    assert_sound(&cluster, &sandbox, tenant, "lark.toml");
+    assert_quiet(&cluster, &sandbox, "lark.toml");
+    cluster.clear(&[namespace]);
+}
+
+#[test]
+fn a_refused_update_is_rolled_back_while_the_cause_is_there() {
+    let test = "a_refused_update_is_rolled_back_while_the_cause_is_there";
+    let Some(cluster) = Cluster::find(test) else {
+        return;
+    };
+    let (tenant, namespace) = ("tern", "own-tern");
+    let sandbox = cluster.sandbox();
+    sandbox.write("acme.toml", &dedicated(tenant));
+    let _ = apply(&sandbox, "acme.toml").exits(0);
+    let good = cluster.facts(&sandbox, tenant, &["plan", "acme.toml"]);
+    assert!(good.findings().is_empty(), "{}", good.findings());
+    let first = sandbox.read("acme.toml");
+
+    acme::edit(&sandbox);
+    let _ = sandbox
+        .run(&["plan", "acme.toml", "--out", "edit.plan"])
+        .exits(0);
+    cluster.refuse(namespace, "allow-data-source-sales");
+    let output = sandbox.run(&[&["apply", "edit.plan"], YES].concat());
+    let back = [
+        "rollback",
+        tenant,
+        "--to",
+        "1",
+        "--auto-approve",
+        "--allow-data-loss",
+        "all",
+        "--allow-mass-delete",
+    ];
+    let back = sandbox.run(&back);
+    cluster.allow(namespace, "allow-data-source-sales");
+    let _ = output.exits(3);
+    let _ = back.exits(0);
+    sandbox.write("acme.toml", &first);
+    assert_sound(&cluster, &sandbox, tenant, "acme.toml");
+    cluster.clear(&[namespace]);
+}
+
+#[test]
+fn tenants_and_installations_never_take_each_others_objects() {
+    let test = "tenants_and_installations_never_take_each_others_objects";
+    let Some(cluster) = Cluster::find(test) else {
+        return;
+    };
+    cluster.wait_until_quiet();
+    let one = cluster.sandbox();
+    one.write("finch.toml", &free("finch"));
+    one.write("siskin.toml", &free("siskin"));
+    let _ = apply(&one, "finch.toml").exits(0);
+    let _ = apply(&one, "siskin.toml").exits(0);
+    let before = cluster.everything();
+
+    // The same tenant from another state folder: every object is another's.
+    let other = cluster.sandbox();
+    other.write("finch.toml", &free("finch"));
+    let words = ["--auto-approve", "--on-failure", "continue"];
+    let output = other.run(&[&["apply", "finch.toml"], &words[..]].concat());
+    assert_ne!(output.status, Some(0), "{output}");
+    let told = format!("{}{}", output.stdout, output.stderr);
+    assert!(told.contains("of installation ins-"), "{output}");
+    let _ = destroy(&other, "finch").exits(0);
+    let difference = before.difference(&cluster.everything());
+    assert!(difference.is_empty(), "{difference}");
+
+    // The other tenant of the same installation goes, and nothing of this one.
+    let _ = destroy(&one, "siskin").exits(0);
+    let after = cluster.everything().without(&["tenant-siskin"]);
+    let difference = before.without(&["tenant-siskin"]).difference(&after);
+    assert!(difference.is_empty(), "{difference}");
+    assert_gone(&cluster, &one, "siskin", "siskin.toml");
+    assert_sound(&cluster, &one, "finch", "finch.toml");
+    cluster.clear(&["tenant-finch"]);
+}
