@@ -1,19 +1,22 @@
 //! Making an object, or adopting our own.
 //!
-//! What is there is looked at first. What is cluster-wide is claimed by a create that fails if
-//! somebody was faster, and then filled in: two installations can never both have a namespace.
-//! What is in a namespace is applied at once; the server's answer says whether that made it, and
-//! where it did not, what we had put onto somebody's object is taken off again.
+//! What is cluster-wide is claimed by a create that fails if it is there, and then filled in: two
+//! installations can never both have a namespace. What is in a namespace is looked at first and
+//! then applied; in a namespace that this process has just made there is nothing to look at. The
+//! server's answer says whether the apply made the object, and where it did not, what we had put
+//! onto somebody's object is taken off again.
 
 use matih_model::{Applied, ErrorKind, OwnerMark, ProviderError};
 use serde_json::{Value as Json, json};
 
 use super::call::{Deed, TRIES, conflict};
 use super::cluster::{How, live};
+use super::failure::Failure;
 use super::live::Live;
 use super::manifest::Wanted;
 use super::mark;
 use super::place::Place;
+use super::wire::Reply;
 
 /// Makes it.
 ///
@@ -24,8 +27,11 @@ pub(super) async fn create(
     wanted: &Wanted<'_>,
 ) -> Result<(Applied, Live), ProviderError> {
     let mut body = wanted.body(deed.call, deed.call.owner)?;
+    let mut unseen = deed.is_new || !deed.api.namespaced;
     for _ in 0..TRIES {
-        let Some(there) = deed.look().await? else {
+        let there = if unseen { None } else { deed.look().await? };
+        unseen = false;
+        let Some(there) = there else {
             match make(deed, wanted, &body).await? {
                 Some(made) => return Ok((deed.applied(&made, false), made)),
                 None => continue,
@@ -52,7 +58,7 @@ async fn make(
     body: &Json,
 ) -> Result<Option<Live>, ProviderError> {
     if !deed.api.namespaced {
-        return claim(deed, wanted).await;
+        return claim(deed, wanted, body).await;
     }
     deed.sent()?;
     let how = How::default();
@@ -88,49 +94,40 @@ async fn make(
     .with_hint(import(deed)))
 }
 
-/// Makes what is cluster-wide with nothing but our mark; the next round fills it in.
-async fn claim(deed: &Deed<'_>, wanted: &Wanted<'_>) -> Result<Option<Live>, ProviderError> {
-    let claim = wanted.claim(deed.call.owner)?;
-    deed.sent()?;
-    let posted = deed
-        .cluster
-        .post(&deed.api, &deed.place, &claim, deed.until)
-        .await;
-    deed.acted()?;
-    match posted {
-        Ok(_) => fill(deed, wanted).await,
-        Err(failure) if failure.status.reason == "AlreadyExists" => Ok(None),
+/// Makes what is cluster-wide with nothing but our mark, and then fills it in.
+async fn claim(
+    deed: &Deed<'_>,
+    wanted: &Wanted<'_>,
+    body: &Json,
+) -> Result<Option<Live>, ProviderError> {
+    let mut posted = post(deed, &wanted.claim(deed.call.owner)?).await?;
+    if matches!(&posted, Err(failure) if failure.kind == ErrorKind::Invalid) {
         // A kind of which nothing can be left out at first.
-        Err(failure) if failure.kind == ErrorKind::Invalid => {
-            let body = wanted.body(deed.call, deed.call.owner)?;
-            deed.sent()?;
-            let posted = deed
-                .cluster
-                .post(&deed.api, &deed.place, &body, deed.until)
-                .await;
-            deed.acted()?;
-            match posted {
-                Ok(_) => fill(deed, wanted).await,
-                Err(failure) if failure.status.reason == "AlreadyExists" => Ok(None),
-                Err(failure) => Err(deed.refused(failure, None)),
-            }
-        }
-        Err(failure) => Err(deed.refused(failure, None)),
+        posted = post(deed, body).await?;
     }
-}
-
-/// Fills in what was claimed a moment ago.
-async fn fill(deed: &Deed<'_>, wanted: &Wanted<'_>) -> Result<Option<Live>, ProviderError> {
-    let body = wanted.body(deed.call, deed.call.owner)?;
+    let mut there = match posted {
+        Ok(reply) => live(reply.json)?,
+        Err(failure) if failure.status.reason == "AlreadyExists" => return Ok(None),
+        Err(failure) => return Err(deed.refused(failure, None)),
+    };
     for _ in 0..TRIES {
-        let Some(there) = deed.look().await? else {
-            return Ok(None);
-        };
-        if let Some(now) = adopt(deed, &body, &there).await? {
+        if let Some(now) = adopt(deed, body, &there).await? {
             return Ok(Some(now));
         }
+        let Some(now) = deed.look().await? else {
+            return Ok(None);
+        };
+        there = now;
     }
     Err(restless(&deed.place))
+}
+
+async fn post(deed: &Deed<'_>, body: &Json) -> Result<Result<Reply, Failure>, ProviderError> {
+    deed.sent()?;
+    let cluster = &deed.cluster;
+    let posted = cluster.post(&deed.api, &deed.place, body, deed.until).await;
+    deed.acted()?;
+    Ok(posted)
 }
 
 /// Brings our own object to what is wanted; `None`: it moved, look again.

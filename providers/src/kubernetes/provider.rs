@@ -1,6 +1,6 @@
 //! [`Kubernetes`]: from a call to the cluster that it is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use matih_model::{
@@ -30,6 +30,8 @@ pub struct Kubernetes {
     clusters: BTreeMap<String, OnceCell<Arc<Cluster>>>,
     /// What creates of this run asked for.
     asked: Mutex<BTreeMap<Address, Attributes>>,
+    /// Namespaces that this run made, by target and name.
+    made: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl Kubernetes {
@@ -45,6 +47,7 @@ impl Kubernetes {
             clusters: clusters.map(|it| (it.clone(), OnceCell::new())).collect(),
             settings,
             asked: Mutex::default(),
+            made: Mutex::default(),
         }))
     }
 
@@ -107,10 +110,27 @@ impl Kubernetes {
         asked.get(address).cloned()
     }
 
-    /// Remembers what a create asks for.
-    fn remember(&self, call: &Call<'_>) {
+    /// Remembers what a create asks for. Whether it is the first that asks at its address, in a
+    /// namespace that this run has made: then nothing of ours can be there.
+    fn remember(&self, call: &Call<'_>, place: &Place) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.insert(call.owner.address.clone(), call.attributes.clone());
+        let before = asked.insert(call.owner.address.clone(), call.attributes.clone());
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        before.is_none() && made.contains(&(place.target.clone(), place.namespace.clone()))
+    }
+
+    /// Remembers a namespace that was made just now.
+    fn remember_made(&self, place: &Place) {
+        if place.kind == "Namespace" && place.group.is_empty() {
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            made.insert((place.target.clone(), place.name.clone()));
+        }
+    }
+
+    /// A namespace that is to go may come back as somebody else's.
+    fn forget_made(&self, place: &Place) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.remove(&(place.target.clone(), place.name.clone()));
     }
 
     /// The cluster that a call is about.
@@ -137,10 +157,14 @@ impl Kubernetes {
             Some(place) => same_object(place, &wanted)?,
             None => named(&api, &cluster.name, &wanted)?,
         };
-        let deed = Deed::new(call, cluster, api, place, self.settings.force_conflicts);
+        let mut deed = Deed::new(call, cluster, api, place, self.settings.force_conflicts);
         let (applied, live) = if is_new {
-            self.remember(call);
-            create::create(&deed, &wanted).await?
+            deed.is_new = self.remember(call, &deed.place);
+            let (applied, live) = create::create(&deed, &wanted).await?;
+            if !applied.adopted {
+                self.remember_made(&deed.place);
+            }
+            (applied, live)
         } else {
             update::update(&deed, &wanted).await?
         };
@@ -164,6 +188,7 @@ impl Kubernetes {
             Some(place) => place,
             None => named(&api, &cluster.name, &wanted)?,
         };
+        self.forget_made(&place);
         let deed = Deed::new(call, cluster, api, place, false);
         delete::delete(&deed).await
     }

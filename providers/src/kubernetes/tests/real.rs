@@ -267,6 +267,54 @@ async fn of_two_installations_only_one_gets_a_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_a_namespace_of_this_run_one_request_makes_an_object() {
+    let ground = ground!("fresh", true);
+    let name = format!("{}-fresh", ground.namespace);
+    let manifest = json!({"cluster": TARGET, "manifest": {"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name}}});
+    let manifest: Attributes = serde_json::from_value(manifest).unwrap();
+    let namespace = ground.hand("namespace");
+    namespace.create(&manifest).await.unwrap();
+    let inside = |name: &str| {
+        let mut object = config_map(name, json!({"a": "1"}));
+        object["metadata"]["namespace"] = json!(format!("{}-fresh", ground.namespace));
+        let attributes = json!({"cluster": TARGET, "manifest": object});
+        serde_json::from_value::<Attributes>(attributes).unwrap()
+    };
+    let sent = || ground.cluster.wire.sent();
+    let before = sent();
+    let hand = ground.hand("c");
+    let first = hand.create(&inside("c")).await.unwrap();
+    assert_eq!((sent() - before, first.adopted), (1, false));
+    let again = hand.create(&inside("c")).await.unwrap();
+    assert!(again.adopted, "asked twice, it looks before it acts");
+    // What the cluster itself has put there is not ours, and stays as it is.
+    let path = format!("/api/v1/namespaces/{name}/configmaps/kube-root-ca.crt");
+    let root = loop {
+        if let Ok(root) = ground.cluster.wire.look(&path).await {
+            break root;
+        }
+    };
+    let error = ground
+        .hand("root")
+        .create(&inside("kube-root-ca.crt"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
+    let now = ground.get(&path).await;
+    assert_eq!(
+        (&now["data"], &now["metadata"]["labels"]),
+        (&root["data"], &root["metadata"]["labels"])
+    );
+    let path = format!("/api/v1/namespaces/{name}");
+    let json = super::super::wire::JSON;
+    ground
+        .send(http::Method::DELETE, &path, json, &json!({}))
+        .await;
+    ground.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_objects_are_read_by_few_requests() {
     let ground = ground!("many", true);
     let names: Vec<String> = (0..60).map(|number| format!("c-{number}")).collect();
