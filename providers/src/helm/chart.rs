@@ -285,3 +285,32 @@ fn unreadable(path: &Path, error: &std::io::Error) -> ProviderError {
         path.display()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_is_described_by_its_outermost_lines() {
+        let text = "apiVersion: v2\nname: web # ours\ndependencies:\n  - name: lib\n    version: 9.9.9\nversion: \"1.2.3\"\n";
+        assert_eq!(described(text), ("web".to_owned(), "1.2.3".to_owned()));
+        assert_eq!(described(""), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_its_folder() {
+        for (name, plain) in [
+            ("matih-ai-service", true),
+            ("a.b_c", true),
+            ("../x", false),
+            ("a/b", false),
+            ("--repo", false),
+            (".x", false),
+        ] {
+            assert_eq!(is_plain(name), plain, "{name}");
+            let chart = format!(r#"{{"chart":{{"name":"{name}"}}}}"#);
+            let attributes: Attributes = serde_json::from_str(&chart).unwrap();
+            assert_eq!(Wish::of(&attributes).is_ok(), plain, "{name}");
+        }
+    }
+}

@@ -30,7 +30,7 @@ pub(super) const TARGET: &str = "test";
 
 /// A chart that is there at once: a ConfigMap and a Service; and pods, if any are asked for, that
 /// behave as the test cluster is told.
-const CHART: &[(&str, &str)] = &[
+pub(super) const CHART: &[(&str, &str)] = &[
     (
         "Chart.yaml",
         "apiVersion: v2\nname: sample\nversion: 1.0.0\nappVersion: \"7\"\n",
