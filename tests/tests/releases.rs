@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use matih_tests::acme::example;
+use matih_tests::cluster::Cluster;
 use matih_tests::helm::helm;
 use matih_tests::{Output, Sandbox};
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,42 +16,32 @@ use serde_json::Value as Json;
 /// Long enough for a busy machine, short enough for a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Brings the tenant to its spec.
+const APPLY: &[&str] = &["apply", "tenant.toml", "--auto-approve"];
+
 /// A STARTER tenant of its own in a sandbox.
 struct Tenant {
     sandbox: Sandbox,
     slug: String,
     helm: PathBuf,
-    kubeconfig: String,
+    cluster: Cluster,
 }
 
 impl Tenant {
     fn new(test: &str) -> Option<Self> {
+        let cluster = Cluster::find(test)?;
         let helm = helm(test)?;
-        let Ok(kubeconfig) = std::env::var("MATIH_TEST_KUBECONFIG") else {
-            let required = std::env::var("MATIH_TEST_CLUSTER_REQUIRED").is_ok_and(|it| it == "1");
-            assert!(
-                !required,
-                "{test} needs a cluster: set MATIH_TEST_KUBECONFIG"
-            );
-            println!("skipped: {test} needs a cluster, and MATIH_TEST_KUBECONFIG names none");
-            return None;
-        };
-        let mut sandbox = Sandbox::new();
+        let mut sandbox = cluster.sandbox();
         sandbox.set_env("MATIH_HELM", helm.to_str().unwrap());
         let slug = format!("rel-{}", std::process::id());
         let spec = example("starter").replace("slug = \"finch\"", &format!("slug = \"{slug}\""));
         let spec = spec.replace("data_platform = true", "data_platform = true\nml = true");
         sandbox.write("tenant.toml", &spec);
-        let platform = format!(
-            "[platform]\nblueprint = \"blueprint\"\n\
-             [targets.test]\nprovider = \"kubernetes\"\nkubeconfig = \"{kubeconfig}\"\ndefault = true\n"
-        );
-        sandbox.write("matih.toml", &platform);
         let tenant = Self {
             sandbox,
             slug,
             helm,
-            kubeconfig,
+            cluster,
         };
         tenant.of_version("2.0.0");
         Some(tenant)
@@ -59,12 +50,11 @@ impl Tenant {
     /// Sets the version of every service's image.
     fn of_version(&self, version: &str) {
         let tables = format!("[charts]\napp_version = \"{version}\"\n");
-        self.sandbox.write("blueprint/tables.toml", &tables);
+        self.sandbox.write("names/tables.toml", &tables);
     }
 
     fn apply(&self) -> Output {
-        self.sandbox
-            .run(&["apply", "tenant.toml", "--auto-approve"])
+        self.sandbox.run(APPLY)
     }
 
     /// The releases as Helm itself tells them.
@@ -72,7 +62,8 @@ impl Tenant {
         let namespace = format!("tenant-{}", self.slug);
         let output = Command::new(&self.helm)
             .args(["list", "--output", "json", "--namespace", &namespace])
-            .args(["--kubeconfig", &self.kubeconfig])
+            .arg("--kubeconfig")
+            .arg(self.cluster.kubeconfig())
             .args(filter)
             .env_clear()
             .env("HOME", self.sandbox.folder())

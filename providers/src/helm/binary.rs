@@ -33,13 +33,14 @@ impl fmt::Display for Version {
 }
 
 impl Version {
-    /// Reads `v4.3.1`, with or without what a build adds (`v3.14.0-rc.1+g3fc9f4b`).
+    /// Reads `v4.3.1`, with or without what a build adds (`v3.14.0-rc.1+g3fc9f4b`); who builds Helm
+    /// 3 alone gets `v3.18`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('v');
         let end = text.find(['-', '+', ' ']).unwrap_or(text.len());
         let mut parts = text.get(..end)?.split('.');
         let mut next = || parts.next()?.parse().ok();
-        let version = Self(next()?, next()?, next()?);
+        let version = Self(next()?, next()?, next().unwrap_or(0));
         parts.next().is_none().then_some(version)
     }
 
@@ -130,7 +131,8 @@ mod tests {
             ("v4.3.1", Some(Version(4, 3, 1))),
             ("v3.14.0-rc.1+g3fc9f4b\n", Some(Version(3, 14, 0))),
             ("3.9.4", Some(Version(3, 9, 4))),
-            ("v4.3", None),
+            ("v3.18", Some(Version(3, 18, 0))),
+            ("v4", None),
             ("v4.3.1.2", None),
             ("", None),
             ("kubectl", None),
