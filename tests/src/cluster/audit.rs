@@ -109,7 +109,7 @@ fn of_matih(line: &str) -> Option<Request> {
         code: u16,
     }
     match serde_json::from_str::<Line>(line) {
-        Ok(line) => (line.user.username == "matih").then(|| Request {
+        Ok(line) => (line.user.username == "matih").then_some(Request {
             verb: line.verb,
             uri: line.request_uri,
             code: line.response_status.code,
