@@ -10,6 +10,8 @@
 
 mod audit;
 mod listing;
+pub mod proxy;
+pub mod small;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

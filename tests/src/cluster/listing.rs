@@ -17,6 +17,9 @@ const RESTLESS: &[&str] = &[
     "leases.coordination.k8s.io",
 ];
 
+/// The kinds that are looked at in one namespace alone.
+const SMALL: &str = "configmaps,secrets,serviceaccounts,services,resourcequotas,limitranges,roles,rolebindings,networkpolicies,ingresses";
+
 /// The mark of kubernetes.manifest.
 const INSTALLATION: &str = "matih.ai/installation";
 const ADDRESS: &str = "matih.ai/address";
@@ -104,6 +107,30 @@ impl Cluster {
         let mut objects: Vec<Object> = listing.0.values().filter_map(object).collect();
         objects.extend(self.releases(installation));
         objects
+    }
+
+    /// Every object of one namespace that bears matih's mark, and the namespace if it does: of the
+    /// kinds of the core, of rights and of networks.
+    #[must_use]
+    #[track_caller]
+    pub fn marked_in(&self, namespace: &str) -> Vec<Object> {
+        let marked = format!("--selector={INSTALLATION}");
+        let itself = format!("--field-selector=metadata.name={namespace}");
+        let mut found = Vec::new();
+        for words in [
+            &["get", SMALL, "--namespace", namespace][..],
+            &["get", "namespaces", &itself],
+        ] {
+            let words = [words, &[&marked, "--output=json"]].concat();
+            let output = self.kubectl(&words);
+            let list: Value = match serde_json::from_str(&output.stdout) {
+                Ok(list) => list,
+                Err(error) => fail(&format!("kubectl get: {error}\n{output}")),
+            };
+            let items = list["items"].as_array().into_iter().flatten();
+            found.extend(items.filter_map(object));
+        }
+        found
     }
 
     /// Releases by the Secrets that Helm keeps their revisions in: the newest of each.
