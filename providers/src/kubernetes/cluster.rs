@@ -15,6 +15,8 @@ use super::wire::{APPLY, Ask, JSON, METADATA, Reply, Wire, encoded};
 
 /// How many objects a page of a list holds.
 const PAGE: usize = 500;
+/// How often a look is repeated that the server contradicts.
+const LOOKS: u32 = 3;
 
 /// A cluster that is connected to.
 pub(crate) struct Cluster {
@@ -45,6 +47,53 @@ impl Cluster {
             Err(failure) if failure.is_absent() => Ok(None),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// The same, where much hangs on it that this life of the object is over: then the server is
+    /// asked to try its deletion, and only to try it. A look may be answered by somebody who is
+    /// behind, such as a cache on the way; a change is decided by the server's storage.
+    pub(super) async fn get_surely(
+        &self,
+        api: &Api,
+        place: &Place,
+    ) -> Result<Option<Live>, Failure> {
+        for _ in 0..LOOKS {
+            let found = self.get(api, place).await?;
+            let is_meant = |live: &Live| live.uid() == place.uid;
+            if place.uid.is_empty() || found.as_ref().is_some_and(is_meant) {
+                return Ok(found);
+            }
+            match self.try_removal(api, place).await {
+                Err(failure) if failure.is_absent() => return Ok(None),
+                // Who may not delete it has only the look to go by.
+                Err(failure) if failure.kind == ErrorKind::Denied => return Ok(found),
+                Err(failure) if failure.is_other_life() && found.is_some() => return Ok(found),
+                // It could be deleted, or something is there after all: the look was behind.
+                Ok(_) => {}
+                Err(failure) if failure.code == Some(409) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        let message = format!("the server does not show {place}, and could delete it");
+        Err(Failure::new(ErrorKind::Unavailable, message))
+    }
+
+    /// Whether this life of an object could be taken away; nothing is.
+    async fn try_removal(&self, api: &Api, place: &Place) -> Result<Value, Failure> {
+        // With a body, the server does not look at the query; it stands there for the audit log.
+        let body = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "dryRun": ["All"],
+            "preconditions": { "uid": place.uid },
+        });
+        let ask = Ask {
+            method: Method::DELETE,
+            path: format!("{}?dryRun=All", self.path(api, place)),
+            body: Some(body.to_string().into_bytes()),
+            form: JSON,
+        };
+        self.wire.repeat(&ask).await
     }
 
     /// The path of an object.

@@ -22,7 +22,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// It is somebody else's or not as expected, the server refuses, or something holds it.
 pub(super) async fn delete(deed: &Deed<'_>) -> Result<(), ProviderError> {
     for _ in 0..TRIES {
-        let Some(there) = deed.look().await?.filter(|there| is_ours(deed, there)) else {
+        // What is taken for gone is forgotten.
+        let there = deed.cluster.get_surely(&deed.api, &deed.place).await?;
+        let Some(there) = there.filter(|there| is_ours(deed, there)) else {
             return Ok(());
         };
         deed.may_touch(&there)?;

@@ -113,6 +113,11 @@ impl Failure {
         self.code == Some(404)
     }
 
+    /// Another object has this one's name, and nothing was done.
+    pub(super) fn is_other_life(&self) -> bool {
+        self.code == Some(409) && self.message.contains("UID in precondition")
+    }
+
     /// The object was changed since it was read, and nothing was done.
     pub(super) fn is_stale(&self) -> bool {
         self.code == Some(409)

@@ -167,7 +167,7 @@ async fn group(
 
 /// Asks for one object by its name.
 async fn by_name(cluster: &Cluster, api: &Api, question: &Question<'_>) -> (usize, Reading) {
-    let reading = match cluster.get(api, &question.place).await {
+    let reading = match cluster.get_surely(api, &question.place).await {
         Ok(Some(live)) => answer(&live, question),
         Ok(None) => Reading::Missing,
         Err(failure) => Reading::Unknown(failure.message),

@@ -96,18 +96,23 @@ impl Wire {
 
     /// Looks, up to three times.
     pub(crate) async fn look(&self, path: &str) -> Result<Value, Failure> {
-        self.look_as(path, JSON).await
+        self.repeat(&Ask::get(path)).await
     }
 
     /// The same, for an answer of another form.
     pub(crate) async fn look_as(&self, path: &str, accept: &'static str) -> Result<Value, Failure> {
+        let ask = Ask {
+            accept,
+            ..Ask::get(path)
+        };
+        self.repeat(&ask).await
+    }
+
+    /// Asks what changes nothing, up to three times.
+    pub(super) async fn repeat(&self, ask: &Ask) -> Result<Value, Failure> {
         let mut waits = WAITS.into_iter();
         loop {
-            let ask = Ask {
-                accept,
-                ..Ask::get(path)
-            };
-            let failure = match self.send(ask, self.soon()).await {
+            let failure = match self.send(ask.clone(), self.soon()).await {
                 Ok(reply) => return Ok(reply.json),
                 Err(failure) => failure,
             };
