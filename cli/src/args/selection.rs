@@ -126,7 +126,7 @@ pub(crate) struct PlanArgs {
     /// Save the plan; `matih apply FILE` then does exactly this.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// End with 2 if there are changes.
+    /// End with 2 if there are changes, or something could not be read.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
     /// Show every attribute of what is created and deleted.

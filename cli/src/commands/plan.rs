@@ -37,6 +37,7 @@ struct Planner {
 /// The plan of one tenant, told; the plan itself is kept only if it is to be saved.
 struct Told {
     news: bool,
+    unread: bool,
     text: String,
     json: Value,
     saved: Option<SavedPlan>,
@@ -158,6 +159,7 @@ impl Planner {
         let allowed = &self.args.approvals.allow_data_loss;
         Told {
             news: planned.has_news(),
+            unread: !planned.unread.is_empty(),
             text,
             json,
             saved: self
@@ -173,6 +175,7 @@ impl Planner {
     fn end(&self, same: &[&Source], told: Vec<Told>) -> Outcome {
         let screen = &self.context.screen;
         let changed = told.iter().filter(|it| it.news).count();
+        let unread = told.iter().filter(|it| it.unread).count();
         let count = same.len() + told.len();
         if self.wants_json() {
             let plans: Vec<_> = told.iter().map(|it| &it.json).collect();
@@ -199,7 +202,7 @@ impl Planner {
         } else if changed > 0 {
             screen.say(&format!("\nTo do it: {}", self.next(&told)));
         }
-        Ok(match (changed, self.args.detailed_exitcode) {
+        Ok(match (changed + unread, self.args.detailed_exitcode) {
             (1.., true) => Exit::Changes,
             _ => Exit::Ok,
         })

@@ -51,6 +51,7 @@ fn plan(context: &Context, path: &Path, output: Output) -> Outcome {
             inverse: None,
             estimate_ms: None,
             tier: None,
+            unread: Vec::new(),
         };
         let view = planned.view(catalog, context.screen.is_verbose());
         match context.output(output) {

@@ -12,7 +12,7 @@ mod rows;
 use std::fmt::Write;
 
 use matih_model::{Catalog, Edit, Op, Plan, Snapshot, Tenancy};
-use matih_planner::{DriftReport, Inverse, Verdict};
+use matih_planner::{Drift, DriftReport, Inverse, Verdict};
 
 pub(crate) use json::{attribute, json};
 pub(crate) use markdown::markdown;
@@ -55,7 +55,12 @@ pub(crate) fn text(view: &PlanView<'_>) -> String {
     let mut text = header(view);
     text += &outside(view);
     if !has_news(view.plan) {
-        let _ = writeln!(text, "\n{}", paint(STRONG, "No changes."));
+        let words = if is_unread(view) {
+            "No changes, as far as could be read."
+        } else {
+            "No changes."
+        };
+        let _ = writeln!(text, "\n{}", paint(STRONG, words));
         if let [_, ..] = view.plan.edits() {
             let _ = writeln!(text, "{}", record_only(view.plan.edits()));
         }
@@ -128,6 +133,13 @@ fn outside(view: &PlanView<'_>) -> String {
         "\n{}\n{changed}",
         paint(STRONG, "Changed outside of matih:")
     )
+}
+
+/// Whether something could not be read.
+fn is_unread(view: &PlanView<'_>) -> bool {
+    let unknown = |drift: &Drift| matches!(drift, Drift::Unknown { .. });
+    view.drift
+        .is_some_and(|report| report.resources.values().any(unknown))
 }
 
 fn row_text(view: &PlanView<'_>, row: &Row<'_>, width: usize) -> String {

@@ -94,6 +94,9 @@ async fn under_lock(
         (_, order) => order.as_ref().is_some_and(Order::is_whole),
     };
     if is_done(store, &planned.plan, whole) {
+        if let Some(unknown) = planned.unknown() {
+            return Err(unknown);
+        }
         return Ok(Ended::unchanged(
             goal.tenant(),
             planned.base.as_deref(),
@@ -116,6 +119,10 @@ async fn under_lock(
     let mut ended = Ended::of(&planned.plan, report, goal.command(), work.interrupt.exit());
     if ended.report.as_ref().is_some_and(wants_rollback(work)) {
         back(work, store, &world, &planned, &mut ended).await?;
+    }
+    if let (Exit::Ok, Some(unknown)) = (ended.exit, planned.unknown()) {
+        work.context.screen.complain(&unknown);
+        ended.exit = Exit::Partial;
     }
     Ok(ended)
 }

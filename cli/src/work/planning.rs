@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use matih_executor::observe;
-use matih_model::{Catalog, Digest, Observation, Plan, ResourceGraph, Snapshot, TenantId, Verb};
+use matih_model::{
+    Address, Catalog, Digest, Observation, Plan, ResourceGraph, Snapshot, TenantId, Verb,
+};
 use matih_planner::{
-    Approvals, DriftReport, Inverse, PlanInput, PlanOptions, PlannerError, Verdict, drift, guard,
-    inverse,
+    Approvals, Drift, DriftReport, Inverse, PlanInput, PlanOptions, PlannerError, Verdict, drift,
+    guard, inverse,
 };
 
 use crate::args::Selection;
@@ -110,9 +112,25 @@ pub(crate) struct Planned {
     pub(crate) inverse: Option<Inverse>,
     pub(crate) estimate_ms: Option<u64>,
     pub(crate) tier: Option<String>,
+    /// What is meant to stay as it is and could not be read, and why.
+    pub(crate) unread: Vec<(Address, String)>,
 }
 
 impl Planned {
+    /// Nobody knows whether what could not be read is as it should be.
+    pub(crate) fn unknown(&self) -> Option<Failure> {
+        let (address, why) = self.unread.first()?;
+        let message = match self.unread.len() {
+            1 => {
+                format!("{address} could not be read: {why}. Whether it is as recorded is unknown.")
+            }
+            count => format!(
+                "{count} resources could not be read, the first {address}: {why}. Whether they are as recorded is unknown."
+            ),
+        };
+        Some(Failure::new(Exit::Partial, message).hint("try again when the provider answers"))
+    }
+
     /// As it is shown.
     pub(crate) fn view<'a>(&'a self, catalog: &'a Catalog, detail: bool) -> PlanView<'a> {
         PlanView {
@@ -172,6 +190,7 @@ pub(crate) async fn plan(
     };
     let verdict = guard(&plan, base.as_deref(), approvals);
     Ok(Planned {
+        unread: unread(&plan, drift.as_ref(), &order.options),
         plan,
         base,
         drift,
@@ -180,6 +199,28 @@ pub(crate) async fn plan(
         estimate_ms: None,
         tier: order.tier.clone(),
     })
+}
+
+/// What could not be read, of all that was asked for, and that no action of the plan will look at.
+fn unread(
+    plan: &Plan,
+    drift: Option<&DriftReport>,
+    options: &PlanOptions,
+) -> Vec<(Address, String)> {
+    let touched = plan.addresses();
+    let meant = |address: &Address| {
+        let targets = &options.targets;
+        let targeted = targets.is_empty() || targets.iter().any(|it| it.matches(address));
+        targeted && !options.excludes.iter().any(|it| it.matches(address))
+    };
+    let all = drift.iter().flat_map(|it| &it.resources);
+    let unread = all.filter_map(|(address, drift)| match drift {
+        Drift::Unknown { why } if meant(address) && !touched.contains(address) => {
+            Some((address.clone(), why.clone()))
+        }
+        _ => None,
+    });
+    unread.collect()
 }
 
 /// Adds what only people want to know.

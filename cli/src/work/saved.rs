@@ -77,6 +77,7 @@ pub(super) async fn check(
         inverse: None,
         estimate_ms: None,
         tier: None,
+        unread: Vec::new(),
     })
 }
 
