@@ -115,7 +115,8 @@ impl Failure {
 
     /// Another object has this one's name, and nothing was done.
     pub(super) fn is_other_life(&self) -> bool {
-        self.code == Some(409) && self.message.contains("UID in precondition")
+        let told = ["UID in the precondition", "UID in precondition"];
+        self.code == Some(409) && told.iter().any(|it| self.message.contains(it))
     }
 
     /// The object was changed since it was read, and nothing was done.
