@@ -35,6 +35,7 @@ scenarios! {
     replace
     stale_plan
     tier_upgrade
+    unread
     update
     version
 }
