@@ -92,6 +92,7 @@ impl Cluster {
             path: format!("{}?dryRun=All", self.path(api, place)),
             body: Some(body.to_string().into_bytes()),
             form: JSON,
+            accept: JSON,
         };
         self.wire.repeat(&ask).await
     }

@@ -7,10 +7,11 @@
 //! where `expects` is an older token, so that a repeated call whose reply was lost is no conflict.
 
 use matih_model::{
-    Applied, Attributes, Call, Digest, ErrorKind, Kind, KindSchema, OwnerMark, ProviderError,
-    RemoteId, Value, Version,
+    Applied, Attributes, Digest, ErrorKind, Kind, KindSchema, OwnerMark, ProviderError, RemoteId,
+    Value, Version,
 };
 
+use super::change::Arrived;
 use super::server::{Scope, Server};
 use super::session::{Object, Session, token};
 use super::tree;
@@ -19,12 +20,9 @@ use super::world::{Done, WorldError};
 /// What is outside of a transaction but decides in it.
 pub(super) struct Request<'a> {
     pub(super) schema: &'a KindSchema,
-    pub(super) server: &'a Server,
-    pub(super) call: &'a Call<'a>,
+    pub(super) call: &'a Arrived,
     /// What to set: all that is wanted, or half of it where a fault says so.
     pub(super) wanted: &'a Attributes,
-    /// Digests of the secrets that were sent along, as text.
-    pub(super) secrets: &'a str,
     /// How many calls it takes until lists show a new object.
     pub(super) lag: u32,
 }
@@ -41,12 +39,12 @@ macro_rules! refuse {
 /// Makes an object, or adopts our own.
 pub(super) fn create(session: &Session<'_>, request: &Request<'_>) -> Reply<Applied> {
     let (call, kind) = (request.call, &request.schema.kind);
-    let name = request.server.name(request.wanted, Some(call.owner));
+    let name = call.server.name(request.wanted, Some(&call.owner));
     if let Some(there) = session.named(kind, &name)? {
         let ours = there
             .owner
             .as_ref()
-            .is_some_and(|owner| same(owner, call.owner));
+            .is_some_and(|owner| same(owner, &call.owner));
         if !ours {
             refuse!(
                 Conflict,
@@ -70,12 +68,12 @@ pub(super) fn create(session: &Session<'_>, request: &Request<'_>) -> Reply<Appl
     }
     let mut object = newborn(session, kind, name, request.wanted.clone())?;
     object.owner = Some(call.owner.clone());
-    request.secrets.clone_into(&mut object.secrets);
+    call.secrets.clone_into(&mut object.secrets);
     if request.lag > 0 {
         object.visible_at = session.fact("clock")? + i64::from(request.lag);
     }
-    object.remote_id = request.server.id(&scope(&object));
-    serve(&mut object, request.server, Attributes::new());
+    object.remote_id = call.server.id(&scope(&object));
+    serve(&mut object, call.server, Attributes::new());
     session.insert(&object)?;
     Ok(Ok(applied(&object)))
 }
@@ -131,11 +129,11 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
         );
     }
     let as_wanted =
-        there.token == token(&there.remote_id, request.wanted) && there.secrets == request.secrets;
+        there.token == token(&there.remote_id, request.wanted) && there.secrets == call.secrets;
     let marked = there
         .owner
         .as_ref()
-        .is_some_and(|owner| same(owner, call.owner) && owner.generation == call.owner.generation);
+        .is_some_and(|owner| same(owner, &call.owner) && owner.generation == call.owner.generation);
     if as_wanted && marked {
         return Ok(Ok(applied(&there)));
     }
@@ -150,7 +148,7 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
     for path in fixed.map(|schema| &schema.path) {
         let before = path.find(&there.asked);
         // What half a create left out may still come, but not if it is part of the name.
-        let is_fixed = before.is_some() || request.server.is_named_by(path);
+        let is_fixed = before.is_some() || call.server.is_named_by(path);
         if is_fixed && before != path.find(request.wanted) {
             refuse!(
                 Invalid,
@@ -164,9 +162,9 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
     let beside = tree::absent(&tree::absent(&there.overlay, &there.asked), request.wanted);
     there.asked = request.wanted.clone();
     there.owner = Some(call.owner.clone());
-    request.secrets.clone_into(&mut there.secrets);
+    call.secrets.clone_into(&mut there.secrets);
     there.revision += 1;
-    serve(&mut there, request.server, beside);
+    serve(&mut there, call.server, beside);
     session.replace(&there)?;
     Ok(Ok(applied(&there)))
 }
@@ -234,15 +232,15 @@ fn newborn(session: &Session<'_>, kind: &Kind, name: String, asked: Attributes) 
 }
 
 /// The object that a call is about: by remote id, else by mark.
-fn find(session: &Session<'_>, schema: &KindSchema, call: &Call<'_>) -> Done<Option<Object>> {
-    match call.remote_id {
+fn find(session: &Session<'_>, schema: &KindSchema, call: &Arrived) -> Done<Option<Object>> {
+    match &call.remote_id {
         Some(remote_id) => session.at(&schema.kind, remote_id.as_str()),
         None => session.marked(&call.owner.installation, &call.owner.address),
     }
 }
 
 /// Whether the call may touch what it found.
-fn ownership(there: &Object, call: &Call<'_>) -> Result<(), ProviderError> {
+fn ownership(there: &Object, call: &Arrived) -> Result<(), ProviderError> {
     let allowed = match &there.owner {
         None => true,
         Some(owner) => {
@@ -262,8 +260,8 @@ fn ownership(there: &Object, call: &Call<'_>) -> Result<(), ProviderError> {
 }
 
 /// Whether the object is as the call expects it.
-fn expected(there: &Object, call: &Call<'_>) -> Result<(), ProviderError> {
-    match call.expects {
+fn expected(there: &Object, call: &Arrived) -> Result<(), ProviderError> {
+    match &call.expects {
         Some(expects) if *expects.0 != *there.token => Err(ProviderError::new(
             ErrorKind::Conflict,
             format!(

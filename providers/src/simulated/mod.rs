@@ -14,6 +14,7 @@
 
 mod acts;
 mod chance;
+mod change;
 mod checks;
 mod faults;
 mod pace;

@@ -1,8 +1,8 @@
 //! [`Simulated`]: the way of a call, from the wire to the world and back.
 //!
 //! A changing call reveals its secrets, crosses `Sent`, travels, acts in one transaction (or is
-//! struck by a fault in it), crosses `Acted`, and answers. Where the onlooker abandons at `Sent`,
-//! the world is untouched.
+//! struck by a fault in it), crosses `Acted`, and answers. Calls that arrive at the same time share
+//! the transaction. Where the onlooker abandons at `Sent`, the world is untouched.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,8 +14,9 @@ use matih_model::{
     ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
 };
 
-use super::acts::{self, Request};
+use super::acts;
 use super::chance::FaultPlan;
+use super::change::{Act, Arrived, Behaviour};
 use super::checks;
 use super::faults::{CallOp, Fault, Target};
 use super::pace::{Latency, Pace, RateLimit};
@@ -23,8 +24,8 @@ use super::sandbox::Sandbox;
 use super::server::servers;
 use super::session::{Object, Session};
 use super::trouble::{Trouble, struck};
-use super::wire::{complete, half, revealed};
-use super::world::{Done, World, WorldError};
+use super::wire::{complete, revealed};
+use super::world::{World, WorldError};
 use crate::kinds;
 
 /// How the world behaves. The default is instant, obliging and seeded with 0.
@@ -46,11 +47,9 @@ pub struct SimulatedOptions {
 
 /// The simulated cloud as a provider of every kind, or of all but a few.
 pub struct Simulated {
-    pub(super) catalog: Catalog,
+    pub(super) behaviour: Arc<Behaviour>,
     pub(super) world: Arc<World>,
     pace: Pace,
-    lag: u32,
-    pub(super) trouble: Trouble,
 }
 
 /// The time that looking takes, in seconds of reality.
@@ -77,13 +76,16 @@ impl Simulated {
         servers()?;
         let served = kinds::all()?.into_iter();
         let served = served.filter(|schema| !options.without.contains(&schema.kind));
-        Ok(Arc::new(Self {
+        let behaviour = Behaviour {
             // The tables have each kind once: a test of them says so.
             catalog: Catalog::new(served).unwrap_or_default(),
-            world: Arc::new(world),
-            pace: Pace::new(options.latency, options.rate),
             lag: options.lag,
             trouble: Trouble::new(options.faults),
+        };
+        Ok(Arc::new(Self {
+            behaviour: Arc::new(behaviour),
+            world: Arc::new(world),
+            pace: Pace::new(options.latency, options.rate),
         }))
     }
 
@@ -94,35 +96,21 @@ impl Simulated {
 
     /// Puts other faults by chance in place of those before; [`FaultPlan::default`] ends them.
     pub fn set_faults(&self, faults: FaultPlan) {
-        self.trouble.set_chance(faults);
-    }
-
-    fn schema(&self, kind: &Kind) -> Result<&KindSchema, ProviderError> {
-        self.catalog.get(kind).ok_or_else(|| {
-            let text = format!("the simulated cloud does not serve `{kind}`");
-            ProviderError::new(ErrorKind::Invalid, text)
-        })
-    }
-
-    /// One tick of the clock that new objects wait for.
-    fn tick(&self, session: &Session<'_>) -> Done<()> {
-        if self.lag > 0 {
-            session.count_up("clock")?;
-        }
-        Ok(())
+        self.behaviour.trouble.set_chance(faults);
     }
 
     /// Carries out one changing call.
-    async fn change<T>(
+    async fn change<T: Send + 'static>(
         &self,
         op: CallOp,
         call: &Call<'_>,
-        act: impl Fn(&Session<'_>, &Request<'_>) -> Done<Result<T, ProviderError>>,
+        act: Act<T>,
     ) -> Result<T, ProviderError> {
-        let schema = self.schema(&call.owner.address.kind)?;
+        let address = &call.owner.address;
+        self.behaviour.schema(&address.kind)?;
         let table = servers().map_err(WorldError::from)?;
-        let server = table.get(&schema.kind).ok_or_else(|| {
-            let text = format!("{}: a check is not created", call.owner.address);
+        let server = table.get(&address.kind).ok_or_else(|| {
+            let text = format!("{address}: a check is not created");
             ProviderError::new(ErrorKind::Invalid, text)
         })?;
         let secrets = match op {
@@ -130,62 +118,41 @@ impl Simulated {
             _ => revealed(call)?,
         };
         call.crossing.cross(Point::Sent)?;
-        let arrived = self.pace.travel(server.seconds, call.timeout).await;
+        let in_time = self.pace.travel(server.seconds, call.timeout).await;
         self.pace.admit()?;
-        let subject = call.owner.address.to_string();
-        let target = Target {
+        let arrived = Arrived {
             op,
-            kind: Some(&schema.kind),
-            subject: &subject,
+            server,
+            owner: call.owner.clone(),
+            attributes: call.attributes.clone(),
+            remote_id: call.remote_id.cloned(),
+            expects: call.expects.cloned(),
+            secrets,
+            in_time,
         };
-        let mut hangs = false;
-        let reply = self.world.write(|session| {
-            self.tick(session)?;
-            let fault = self.trouble.strike(session, &target)?;
-            let part;
-            let wanted = match fault {
-                Some(Fault::Partial) => {
-                    part = half(schema, call.attributes);
-                    &part
-                }
-                _ => call.attributes,
-            };
-            let request = Request {
-                schema,
-                server,
-                call,
-                wanted,
-                secrets: &secrets,
-                lag: self.lag,
-            };
-            match &fault {
-                Some(Fault::Fail { .. } | Fault::Throttle { .. } | Fault::Hang) => {}
-                None if arrived => return act(session, &request),
-                None | Some(Fault::LoseReply | Fault::Partial) => {
-                    // A refusal was on its way too: it is lost with the reply.
-                    let _lost = act(session, &request)?;
-                }
-            }
-            hangs = matches!(fault, Some(Fault::Hang));
-            Ok(Err(struck(fault.as_ref())))
-        });
+        let behaviour = self.behaviour.clone();
+        let change = move |session: &Session<'_>| behaviour.carry_out(session, &arrived, act);
+        let heard = self.world.change(change).await;
         call.crossing.cross(Point::Acted)?;
-        if hangs {
+        let heard = heard?;
+        if heard.hangs {
             tokio::time::sleep(call.timeout).await;
         }
-        reply?
+        heard.reply
     }
 
     /// Travels to the world to look, and meets the faults that are set for it.
     async fn look(&self, target: &Target<'_>, timeout: Duration) -> Result<(), ProviderError> {
         self.pace.travel(LOOK_SECONDS, timeout).await;
         self.pace.admit()?;
-        if self.lag == 0 && self.world.view(|session| self.trouble.sleeps(session))? {
+        let behaviour = &self.behaviour;
+        let sleeps = |session: &Session<'_>| behaviour.trouble.sleeps(session);
+        if behaviour.lag == 0 && self.world.view(sleeps)? {
             return Ok(());
         }
         let fault = self.world.write(|session| {
-            self.tick(session)?;
-            self.trouble.strike(session, target)
+            behaviour.tick(session)?;
+            behaviour.trouble.strike(session, target)
         })?;
         let Some(fault) = fault else {
             return Ok(());
@@ -203,7 +170,7 @@ impl Provider for Simulated {
     }
 
     fn kinds(&self) -> Vec<KindSchema> {
-        self.catalog.iter().cloned().collect()
+        self.behaviour.catalog.iter().cloned().collect()
     }
 
     fn read<'a>(&'a self, requests: &'a [ReadRequest<'a>]) -> ProviderFuture<'a, Vec<Reading>> {
@@ -266,7 +233,7 @@ impl Provider for Simulated {
             };
             self.look(&target, call.timeout).await?;
             self.world
-                .view(|session| checks::check(session, &self.catalog, call))?
+                .view(|session| checks::check(session, &self.behaviour.catalog, call))?
         })
     }
 }

@@ -29,7 +29,10 @@ impl Simulated {
 
     /// What a script does to the reading of each object; empty: nothing to any.
     fn scripted(&self, requests: &[ReadRequest<'_>]) -> Done<Vec<Option<Fault>>> {
-        if self.world.view(|session| self.trouble.sleeps(session))? {
+        if self
+            .world
+            .view(|session| self.behaviour.trouble.sleeps(session))?
+        {
             return Ok(Vec::new());
         }
         self.world.write(|session| {
@@ -53,7 +56,8 @@ impl Simulated {
         clock: i64,
     ) -> Done<Reading> {
         let kind = &request.address.kind;
-        if self.catalog.is_check(kind) || self.catalog.get(kind).is_none() {
+        let catalog = &self.behaviour.catalog;
+        if catalog.is_check(kind) || catalog.get(kind).is_none() {
             return Ok(Reading::Unknown(format!(
                 "the simulated cloud keeps no `{kind}`"
             )));

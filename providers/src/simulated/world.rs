@@ -12,6 +12,7 @@ use matih_model::{ErrorKind, Kind, ProviderError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 use thiserror::Error;
+use tokio::sync::oneshot;
 
 use super::session::Session;
 use crate::kinds::KindsError;
@@ -44,6 +45,14 @@ pub enum WorldError {
         path: String,
         /// What its header says.
         found: i64,
+    },
+    /// A change was made and is not there to stay.
+    #[error("the simulated world {path} did not keep a change: {cause}")]
+    NotKept {
+        /// The file, or `in memory`.
+        path: String,
+        /// Why.
+        cause: String,
     },
     /// There is no file.
     #[error("there is no simulated world at {}", .0.display())]
@@ -83,10 +92,18 @@ impl From<WorldError> for ProviderError {
 
 pub(super) type Done<T> = Result<T, WorldError>;
 
+/// Tells a caller how its change ended, once the transaction has: with a cause if that failed.
+type Reply = Box<dyn FnOnce(Option<String>) + Send>;
+
+/// Makes a change, and says whether it may be kept.
+type Change = Box<dyn FnOnce(&Session<'_>) -> (bool, Reply) + Send>;
+
 /// The open file. All calls of one process take turns.
 pub(super) struct World {
     path: String,
     connection: Mutex<Connection>,
+    /// Changes that have arrived and are not made yet.
+    arrived: Mutex<Vec<Change>>,
 }
 
 impl World {
@@ -133,23 +150,87 @@ impl World {
         if found != LAYOUT {
             return Err(WorldError::Layout { path, found });
         }
-        let connection = Mutex::new(connection);
-        Ok(Self { path, connection })
+        Ok(Self {
+            path,
+            connection: Mutex::new(connection),
+            arrived: Mutex::default(),
+        })
+    }
+
+    /// Makes a change that is all there afterwards, or not at all. Changes that arrive at the same
+    /// time share one transaction; one that fails leaves the others alone. What has arrived is made
+    /// before anybody looks, also where its caller no longer waits for it.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Session<'_>) -> Done<T> + Send + 'static,
+    ) -> Done<T> {
+        let (sender, mut answer) = oneshot::channel();
+        let path = self.path.clone();
+        let change: Change = Box::new(move |session| {
+            let result = change(session);
+            let good = result.is_ok();
+            let reply = |failure: Option<String>| {
+                let failure = failure.map(|cause| Err(WorldError::NotKept { path, cause }));
+                // Who no longer listens has lost the reply, and nothing else.
+                let _ = sender.send(failure.unwrap_or(result));
+            };
+            (good, Box::new(reply))
+        });
+        hold(&self.arrived).push(change);
+        // Whoever else is on the way arrives meanwhile.
+        tokio::task::yield_now().await;
+        self.settle();
+        answer.try_recv().unwrap_or_else(|_| {
+            let (path, cause) = (self.path.clone(), "nobody has made it".to_owned());
+            Err(WorldError::NotKept { path, cause })
+        })
+    }
+
+    /// Makes all changes that have arrived.
+    fn settle(&self) {
+        let connection = hold(&self.connection);
+        let arrived = std::mem::take(&mut *hold(&self.arrived));
+        if arrived.is_empty() {
+            return;
+        }
+        let mut replies = Vec::with_capacity(arrived.len());
+        let ended = self.transact(&connection, "BEGIN IMMEDIATE", |session| {
+            for change in arrived {
+                session.execute("SAVEPOINT change", [])?;
+                let (good, reply) = change(session);
+                replies.push(reply);
+                if !good {
+                    session.execute("ROLLBACK TO change", [])?;
+                }
+                session.execute("RELEASE change", [])?;
+            }
+            Ok(())
+        });
+        let failure = ended.err().map(|error| error.to_string());
+        for reply in replies {
+            reply(failure.clone());
+        }
     }
 
     /// Runs `change` as one transaction: all of it is there afterwards, or nothing.
     pub(super) fn write<T>(&self, change: impl FnOnce(&Session<'_>) -> Done<T>) -> Done<T> {
-        self.transaction("BEGIN IMMEDIATE", change)
+        self.settle();
+        self.transact(&hold(&self.connection), "BEGIN IMMEDIATE", change)
     }
 
     /// Runs `look` on one unmoving view of the world.
     pub(super) fn view<T>(&self, look: impl FnOnce(&Session<'_>) -> Done<T>) -> Done<T> {
-        self.transaction("BEGIN", look)
+        self.settle();
+        self.transact(&hold(&self.connection), "BEGIN", look)
     }
 
-    fn transaction<T>(&self, begin: &str, body: impl FnOnce(&Session<'_>) -> Done<T>) -> Done<T> {
-        let connection = self.lock();
-        let session = Session::new(&self.path, &connection);
+    fn transact<T>(
+        &self,
+        connection: &Connection,
+        begin: &str,
+        body: impl FnOnce(&Session<'_>) -> Done<T>,
+    ) -> Done<T> {
+        let session = Session::new(&self.path, connection);
         session.execute(begin, [])?;
         let result = body(&session).and_then(|value| session.execute("COMMIT", []).map(|_| value));
         if result.is_err() && !connection.is_autocommit() {
@@ -157,12 +238,10 @@ impl World {
         }
         result
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Says which file SQLite spoke of.

@@ -1,6 +1,7 @@
 //! One file, several handles: what other processes see, and what outlives them.
 
 use std::path::Path;
+use std::task::{Context, Waker};
 use std::thread;
 
 use super::*;
@@ -80,6 +81,45 @@ fn many_open_and_write_at_once_and_nothing_is_lost() {
     });
     let objects = Sandbox::open(&path).unwrap().list(None).unwrap();
     assert_eq!(objects.len(), 8 * 20 + 1);
+}
+
+#[tokio::test]
+async fn changes_that_arrive_together_share_a_transaction_and_one_that_fails_is_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("world.db");
+    let (here, there) = (open(&path).0, open(&path).0);
+    let add = |word: &'static str, good: bool| {
+        let elsewhere = there.world.clone();
+        here.world.change(move |session| {
+            session.execute("INSERT INTO fact VALUES (?1, 1)", [word])?;
+            let seen = elsewhere.view(|session| session.fact("a"))?;
+            let own = session.fact("a")?;
+            match good {
+                true => Ok((own, seen)),
+                false => Err(WorldError::Broken(word.to_owned())),
+            }
+        })
+    };
+    let (a, b, c) = tokio::join!(add("a", true), add("b", false), add("c", true));
+    assert_eq!(
+        (a.unwrap(), c.unwrap()),
+        ((1, 0), (1, 0)),
+        "not seen elsewhere yet"
+    );
+    assert!(matches!(b, Err(WorldError::Broken(word)) if word == "b"));
+    let facts = ["a", "b", "c"].map(|word| there.world.view(|it| it.fact(word)).unwrap());
+    assert_eq!(facts, [1, 0, 1]);
+}
+
+#[tokio::test]
+async fn what_arrived_is_made_before_anybody_looks_though_its_caller_gave_up() {
+    let cloud = Cloud::plain();
+    let at = "acme/dns.zone/tenant";
+    let mut call = Box::pin(cloud.create(at, r#"{"name":"a"}"#));
+    let mut waker = Context::from_waker(Waker::noop());
+    assert!(call.as_mut().poll(&mut waker).is_pending());
+    drop(call);
+    assert_eq!(cloud.list("acme").await, [at]);
 }
 
 #[test]
