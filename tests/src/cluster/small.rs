@@ -68,89 +68,74 @@ impl Small {
 
 /// Objects of the tenant's namespace in one of its two shapes; of a shape, all that is set.
 fn manifests(namespace: &str, shape: u32) -> Vec<(&'static str, Value)> {
-    let named = |api: &str, kind: &str, name: &str, more: Value| {
-        let mut object = json!({"apiVersion": api, "kind": kind,
-            "metadata": {"name": name, "namespace": namespace}});
-        let all = more.as_object().cloned().unwrap_or_default();
-        if let Some(object) = object.as_object_mut() {
-            object.extend(all);
-        }
-        object
-    };
-    let config = |name, text: String| named("v1", "ConfigMap", name, json!({"data": {"a": text}}));
     let text = shape.to_string();
-    let verbs = if shape == 1 {
-        json!(["get"])
-    } else {
-        json!(["get", "list"])
+    let (verbs, only) = match shape {
+        1 => (json!(["get"]), "early"),
+        _ => (json!(["get", "list"]), "late"),
     };
-    let rbac = "rbac.authorization.k8s.io";
-    let mut all = vec![
-        ("settings", config("settings", text.clone())),
-        ("fixed", config("fixed", "always".to_owned())),
+    let config = |name, text: &str| (name, "v1", "ConfigMap", json!({ "data": { "a": text } }));
+    let rbac = "rbac.authorization.k8s.io/v1";
+    let rows = [
+        config("settings", &text),
+        config("fixed", "always"),
+        config(only, &text),
         (
             "account",
-            named(
-                "v1",
-                "ServiceAccount",
-                "app",
-                json!({"automountServiceAccountToken": shape == 1}),
-            ),
+            "v1",
+            "ServiceAccount",
+            json!({ "automountServiceAccountToken": shape == 1 }),
         ),
         (
             "web",
-            named(
-                "v1",
-                "Service",
-                "web",
-                json!({"spec": {"selector": {"app": text},
-            "ports": [{"name": "http", "port": 8000 + shape}]}}),
-            ),
+            "v1",
+            "Service",
+            json!({ "spec": {
+            "selector": { "app": text },
+            "ports": [{ "name": "http", "port": 8000 + shape }],
+        } }),
         ),
         (
             "quota",
-            named(
-                "v1",
-                "ResourceQuota",
-                "small",
-                json!({"spec": {"hard": {"pods": text}}}),
-            ),
+            "v1",
+            "ResourceQuota",
+            json!({ "spec": { "hard": { "pods": text } } }),
         ),
         (
             "role",
-            named(
-                &format!("{rbac}/v1"),
-                "Role",
-                "reader",
-                json!({"rules":
-            [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}]}),
-            ),
+            rbac,
+            "Role",
+            json!({ "rules": [
+            { "apiGroups": [""], "resources": ["configmaps"], "verbs": verbs },
+        ] }),
         ),
         (
             "binding",
-            named(
-                &format!("{rbac}/v1"),
-                "RoleBinding",
-                "reader",
-                json!({
-            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "reader"},
-            "subjects": [{"kind": "ServiceAccount", "name": "app", "namespace": namespace}]}),
-            ),
+            rbac,
+            "RoleBinding",
+            json!({
+                "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "role" },
+                "subjects": [{ "kind": "ServiceAccount", "name": "account", "namespace": namespace }],
+            }),
         ),
         (
             "deny",
-            named(
-                "networking.k8s.io/v1",
-                "NetworkPolicy",
-                "deny",
-                json!({"spec":
-            {"podSelector": {"matchLabels": {"app": text}}, "policyTypes": ["Ingress"]}}),
-            ),
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            json!({ "spec": {
+            "podSelector": { "matchLabels": { "app": text } },
+            "policyTypes": ["Ingress"],
+        } }),
         ),
     ];
-    let only = if shape == 1 { "early" } else { "late" };
-    all.push((only, config(only, text)));
-    all
+    let object = |(name, api, kind, rest): (&'static str, &str, &str, Value)| {
+        let metadata = json!({ "name": name, "namespace": namespace });
+        let mut object = json!({ "apiVersion": api, "kind": kind, "metadata": metadata });
+        if let (Some(object), Value::Object(rest)) = (object.as_object_mut(), rest) {
+            object.extend(rest);
+        }
+        (name, object)
+    };
+    rows.into_iter().map(object).collect()
 }
 
 /// A value of a spec; JSON but for the signs between keys and values.
