@@ -97,6 +97,21 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
 }
 
+/// Turns the write-ahead log on. For that SQLite wants the file for itself and does not wait, so
+/// that processes which make the file at the same moment would turn each other away.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let turned = || connection.pragma_update(None, "journal_mode", "WAL");
+    for _ in 0..BUSY.as_millis() {
+        match turned() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            done => return done,
+        }
+    }
+    turned()
+}
+
 /// The length of the file; `None` where there is none.
 fn length(path: &Path) -> Result<Option<u64>, StateError> {
     match fs::metadata(path) {
@@ -115,7 +130,7 @@ fn create(path: &Path, new: &NewInstallation) -> Result<(Connection, String), St
     }
     let mut connection = Connection::open(path)?;
     configure(&connection)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(&connection)?;
     // Tables, installation and first audit row are one transaction: a file is whole or empty.
     migrate::migrate(&mut connection, migrate::STEPS, |transaction, schema| {
         if schema == 1 {
@@ -176,6 +191,11 @@ fn check(
         };
     }
     let found = trusted(&connection)?;
+    // Whoever made the file may have written its anchor since we looked for it.
+    let anchor = match anchor {
+        None => anchor::read(path)?,
+        known => known,
+    };
     match anchor {
         Some(anchor) => compare(&connection, &found, &anchor)?,
         // A crash right after the file was made, before its anchor was: nothing has happened yet.
@@ -197,13 +217,15 @@ fn check(
 }
 
 /// Whether the file is ours at all; returns its schema, 0 for a file without any table.
+///
+/// All is read at one moment: another process may be making the file right now.
 fn identify(connection: &Connection, path: &Path) -> Result<i64, StateError> {
-    let application: i64 =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let moment = connection.unchecked_transaction()?;
+    let application: i64 = moment.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let known = migrate::known(migrate::STEPS);
-    match (application, migrate::schema(connection)?, tables) {
+    match (application, migrate::schema(&moment)?, tables) {
         (0, 0, 0) => Ok(0),
         (migrate::APPLICATION, found, _) if found > known => {
             Err(StateError::NewerSchema { found, known })

@@ -1,5 +1,6 @@
 //! The store from outside: through its public API, on real files.
 
+mod births;
 mod copies;
 mod damage;
 mod fences;
