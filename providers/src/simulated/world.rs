@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use matih_model::{ErrorKind, Kind, ProviderError};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -98,6 +98,21 @@ type Reply = Box<dyn FnOnce(Option<String>) + Send>;
 /// Makes a change, and says whether it may be kept.
 type Change = Box<dyn FnOnce(&Session<'_>) -> (bool, Reply) + Send>;
 
+/// Turns the write-ahead log on. For that SQLite wants the file for itself and does not wait, so
+/// that processes which open a new world at the same moment would turn each other away.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let turned = || connection.execute_batch("PRAGMA journal_mode = WAL");
+    for _ in 0..PATIENCE.as_millis() {
+        match turned() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            done => return done,
+        }
+    }
+    turned()
+}
+
 /// The open file. All calls of one process take turns.
 pub(super) struct World {
     path: String,
@@ -130,8 +145,9 @@ impl World {
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             // The outside world does not lose what it did when one of our processes dies; whether
             // it would survive a power cut is not its promise.
+            write_ahead(&connection)?;
             connection.execute_batch(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;
+                "PRAGMA synchronous = OFF;
                  PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384;
                  BEGIN IMMEDIATE;",
             )?;

@@ -154,3 +154,27 @@ fn a_world_of_another_layout_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn all_that_open_a_new_world_at_once_get_it() {
+    const ROUNDS: usize = 50;
+    const OPENERS: usize = 4;
+    for round in 0..ROUNDS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("world.db");
+        let ready = std::sync::Barrier::new(OPENERS);
+        std::thread::scope(|scope| {
+            let open = || {
+                ready.wait();
+                Simulated::open(&path, SimulatedOptions::default()).map(drop)
+            };
+            let openers: Vec<_> = (0..OPENERS).map(|_| scope.spawn(open)).collect();
+            for opened in openers {
+                opened
+                    .join()
+                    .unwrap()
+                    .unwrap_or_else(|why| panic!("round {round}: {why}"));
+            }
+        });
+    }
+}
