@@ -119,6 +119,11 @@ impl Failure {
         self.code == Some(409) && told.iter().any(|it| self.message.contains(it))
     }
 
+    /// The server does not know us, or says that our role has no such right.
+    pub(super) fn is_about_rights(&self) -> bool {
+        self.code == Some(401) || self.message.contains(" cannot ")
+    }
+
     /// The object was changed since it was read, and nothing was done.
     pub(super) fn is_stale(&self) -> bool {
         self.code == Some(409)

@@ -26,8 +26,9 @@ use super::ready::{Readiness, readiness};
 use super::shown::{shown, whole};
 use super::token::token;
 
-/// So many objects of a kind are asked for by name rather than by a list.
-const FEW: usize = 3;
+/// So many objects of a kind are asked for by name rather than by a list: a plan takes one request
+/// for each kind and page.
+const FEW: usize = 1;
 /// So many objects that a list by labels does not show are worth a list of all.
 const MANY: usize = 20;
 /// In so many namespaces a kind is listed namespace by namespace.

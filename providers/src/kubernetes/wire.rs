@@ -4,6 +4,7 @@
 //! it may be repeated is for those to say who know what it does.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Method, Request, header};
@@ -66,10 +67,14 @@ pub(crate) struct Wire {
     room: Semaphore,
     timeout: Duration,
     sent: AtomicU64,
+    /// When the way to the server was last found broken.
+    broke: Mutex<Option<Instant>>,
 }
 
 /// Waits before the second and third try of a look.
 const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+/// A server that has just come back does not know its roles for a while, and forbids everything.
+const STARTING: Duration = Duration::from_secs(15);
 /// A server that asks for more patience than this is not waited for here.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -80,6 +85,7 @@ impl Wire {
             room: Semaphore::new(concurrency),
             timeout,
             sent: AtomicU64::new(0),
+            broke: Mutex::default(),
         }
     }
 
@@ -162,6 +168,26 @@ impl Wire {
 
     /// An answer that is a success: its code and what it holds.
     async fn bytes(&self, ask: Ask, changes: bool) -> Result<(u16, Vec<u8>), Failure> {
+        let answered = self.once(ask, changes).await;
+        answered.map_err(|failure| self.in_context(failure))
+    }
+
+    /// A failure, in the light of those before it.
+    fn in_context(&self, mut failure: Failure) -> Failure {
+        let mut broke = self.broke.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately = broke.is_some_and(|at| at.elapsed() < STARTING);
+        match (failure.code, failure.kind) {
+            (None, ErrorKind::Unavailable | ErrorKind::Unknown) => *broke = Some(Instant::now()),
+            (Some(401 | 403), ErrorKind::Denied) if lately && failure.is_about_rights() => {
+                failure.kind = ErrorKind::Unavailable;
+                failure.message.push_str("; the server has just come back");
+            }
+            _ => {}
+        }
+        failure
+    }
+
+    async fn once(&self, ask: Ask, changes: bool) -> Result<(u16, Vec<u8>), Failure> {
         let request = Request::builder()
             .method(ask.method)
             .uri(ask.path)

@@ -132,6 +132,33 @@ async fn a_look_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_has_just_come_back_is_not_believed_when_it_forbids() {
+    let forbids = || {
+        let message = "configmaps \"c\" is forbidden: User \"matih\" cannot get resource";
+        Act::Say(403, json!({"reason": "Forbidden", "message": message}))
+    };
+    let fake = Fake::new(move |seen, number| match (seen.method.as_str(), number) {
+        ("GET", 0) => Act::Close,
+        ("GET", 1) => forbids(),
+        ("GET", _) => absent(),
+        ("PATCH", 0) => forbids(),
+        _ => {
+            let quota = "forbidden: exceeded quota";
+            Act::Say(403, json!({"reason": "Forbidden", "message": quota}))
+        }
+    })
+    .await;
+    let error = create(&fake.provider, "c").await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+    let error = create(&fake.provider, "c").await.unwrap_err();
+    assert_eq!(
+        error.kind,
+        ErrorKind::Denied,
+        "a quota is no matter of rights: {error}"
+    );
+}
+
+#[tokio::test]
 async fn what_somebody_made_in_the_middle_is_left_as_it_was() {
     let fake = Fake::new(|seen, _| match seen.method.as_str() {
         "GET" => absent(),
