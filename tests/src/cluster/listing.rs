@@ -68,14 +68,16 @@ impl Listing {
         crash::difference(&self.0, &after.0)
     }
 
-    /// Without what stands in these namespaces, and the namespaces themselves.
+    /// Without what stands in these namespaces, the namespaces themselves, and the addresses that
+    /// the server keeps for their Services, which are cluster-wide.
     #[must_use]
     pub fn without(mut self, namespaces: &[&str]) -> Self {
         self.0.retain(|_, object| {
             let metadata = &object["metadata"];
             let is = |value: &Value| value.as_str().is_some_and(|it| namespaces.contains(&it));
             let itself = object["kind"] == "Namespace" && is(&metadata["name"]);
-            !itself && !is(&metadata["namespace"])
+            let address = is(&object["spec"]["parentRef"]["namespace"]);
+            !itself && !address && !is(&metadata["namespace"])
         });
         self
     }
