@@ -19,8 +19,7 @@ use matih_model::{
     SecretError, SecretRef, SecretSource, SecretValue, Snapshot, TenantId, Value, Verb,
 };
 use matih_planner::{PlanInput, PlanOptions, plan};
-use matih_providers::simulated::SimulatedOptions;
-use matih_providers::{Targets, registry};
+use matih_providers::simulated::{Simulated, SimulatedOptions};
 use matih_specs::{Blueprint, PlatformFile, compile, parse_tenant};
 use matih_state::{
     Begin, CommitRequest, Finish, Holder, LockRequest, LockedStore, NewInstallation, OpenOptions,
@@ -98,13 +97,10 @@ struct Bench {
 
 impl Bench {
     fn new(folder: &Path) -> Result<Self, Failure> {
-        let targets = Targets {
-            world: folder.join("world.db"),
-            simulated: SimulatedOptions::default(),
-        };
+        let world = Simulated::open(&folder.join("world.db"), SimulatedOptions::default())?;
         let blueprint = Blueprint::embedded().map_err(|it| format!("{it:?}"))?;
         Ok(Self {
-            registry: registry(targets)?,
+            registry: Registry::new(vec![world])?,
             store: open(&folder.join("state.db"))?,
             blueprint,
             runtime: tokio::runtime::Builder::new_current_thread()

@@ -144,22 +144,17 @@ impl Cluster {
         let list: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
         let mut newest = BTreeMap::<String, (u64, Object)>::new();
         for secret in list["items"].as_array().into_iter().flatten() {
+            let owner = secret["metadata"]["labels"][format!("{RELEASE}installation")].as_str();
             let Some((revision, object)) = release(secret) else {
                 continue;
             };
-            if newest
-                .get(&object.remote_id)
-                .is_none_or(|(known, _)| *known < revision)
-            {
+            let later = |known: &(u64, Object)| known.0 < revision;
+            let ours = installation.is_none_or(|it| owner == Some(it));
+            if ours && newest.get(&object.remote_id).is_none_or(later) {
                 newest.insert(object.remote_id.clone(), (revision, object));
             }
         }
-        let ours = |object: &Object| {
-            let owner = object.attributes["installation"].as_str();
-            installation.is_none_or(|it| owner == Some(it))
-        };
-        let objects = newest.into_values().map(|(_, object)| object);
-        objects.filter(|object| ours(object)).collect()
+        newest.into_values().map(|(_, object)| object).collect()
     }
 }
 
@@ -238,7 +233,8 @@ fn release(secret: &Value) -> Option<(u64, Object)> {
             generation: ours("generation")?.parse().ok()?,
             run: ours("run")?,
         }),
-        attributes: serde_json::json!({ "installation": ours("installation")? }),
+        // What it holds is the manifest's to tell; two ways to one end have it deployed.
+        attributes: serde_json::json!({ "status": plain("status")? }),
     };
     Some((plain("version")?.parse().ok()?, object))
 }
