@@ -2,7 +2,7 @@
 //!
 //! `cargo test` visits a fixed stride of the boundaries. `MATIH_CRASH_STRIDE=1` visits all of
 //! them, `MATIH_CRASH_TWICE=1` kills each recovery at its next eight boundaries too;
-//! `tests/run crash`, `crash-all` and `crash-twice` set them, with a release build.
+//! `tests/run crash` and `crash-twice` set them, with a release build.
 //! `MATIH_CRASH_VERB=update` does that deed alone.
 
 use std::io::{BufRead as _, BufReader};
