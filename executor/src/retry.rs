@@ -40,10 +40,26 @@ pub(crate) fn backoff(
     if limits.max_retries.is_some_and(|most| done >= most) {
         return None;
     }
-    let seconds = policy.backoff_seconds.get(done as usize)?;
-    let wait = asked.max(Duration::from_secs(u64::from(*seconds)));
+    let seconds = match policy.backoff_seconds.get(done as usize) {
+        Some(seconds) => *seconds,
+        None if is_turned_away(kind, done, policy) => 0,
+        None => return None,
+    };
+    let wait = asked.max(Duration::from_secs(u64::from(seconds)));
     let after = wait + wait / 4 * u32::from(limits.jitter) / u32::from(u16::MAX);
     (after < limits.remaining).then_some(after)
+}
+
+/// Whether a call of a step that fails fast (domain.md section 3.4, steps 1, 2 and 49) was turned
+/// away at the door: the server says when to come back, and that is within the step's own time.
+/// The step has not failed then; nobody has looked at it.
+fn is_turned_away(kind: ErrorKind, done: u32, policy: &RetryPolicy) -> bool {
+    // As often as any other step is tried again.
+    const MOST: u32 = 3;
+    let soon = Duration::from_secs(u64::from(policy.timeout_seconds));
+    matches!(kind, ErrorKind::Throttled(Some(after)) if after <= soon)
+        && policy.backoff_seconds.is_empty()
+        && done < MOST
 }
 
 /// The jitter of one try: the same for the same seed, spread over tenants and resources.
@@ -113,6 +129,19 @@ mod tests {
             ..policy()
         };
         assert_eq!(backoff(kind, 1, &never, limits()), None);
+        let kind = ErrorKind::Throttled;
+        let seconds = |s| Some(Duration::from_secs(s));
+        for (after, tries, decision) in [
+            (seconds(5), 1, again(5)),
+            (seconds(5), 3, again(5)),
+            (seconds(5), 4, None),
+            (seconds(31), 1, None),
+            (None, 1, None),
+        ] {
+            let decided = backoff(kind(after), tries, &never, limits());
+            assert_eq!(decided, decision, "{after:?} after try {tries}");
+        }
+        let kind = ErrorKind::Unavailable;
         let one = Limits {
             max_retries: Some(1),
             ..limits()
