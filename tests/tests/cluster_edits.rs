@@ -32,12 +32,12 @@ fn owned() -> Vec<(&'static str, &'static str, Value)> {
         ),
         (
             "quota",
-            "resourcequota/small",
+            "resourcequota/quota",
             json!({"spec": {"hard": {"pods": "77"}}}),
         ),
         (
             "role",
-            "role/reader",
+            "role/role",
             json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}),
         ),
         (
