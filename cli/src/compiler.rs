@@ -1,11 +1,14 @@
-//! From a spec's text to what is desired: the blueprint, compiled once, and its use.
+//! From a spec's text to what is desired: the blueprint, read and compiled once, when a spec has to
+//! be compiled, and its use.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use matih_model::{Digest, ResourceGraph, SecretRef, TenantId};
 use matih_specs::rules::check_fleet;
-use matih_specs::{Blueprint, Diagnostics, Directives, Parsed, SharedInputs, Source, StepRow};
+use matih_specs::{
+    Blueprint, BlueprintFiles, Diagnostics, Directives, Parsed, SharedInputs, Source, StepRow,
+};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -14,7 +17,8 @@ use crate::platform::Platform;
 /// The blueprint of a platform.
 pub(crate) struct Compiler {
     platform: Arc<Platform>,
-    blueprint: Blueprint,
+    files: BlueprintFiles,
+    blueprint: OnceLock<Result<Blueprint, Diagnostics>>,
     shared: SharedInputs,
 }
 
@@ -47,25 +51,32 @@ impl Compiler {
     /// The embedded blueprint, with the overlay of `--blueprint` or of the platform file.
     ///
     /// # Errors
-    /// All findings in the overlay, exit code 6.
+    /// The overlay's folder cannot be read, exit code 6.
     pub(crate) fn new(context: &Context, platform: &Arc<Platform>) -> Result<Self, Failure> {
         let overlay = context.global.blueprint.clone();
         let overlay = overlay.or_else(|| {
             let named = platform.file.platform.blueprint.as_ref();
             named.map(|named| platform.path(named))
         });
-        let blueprint = match overlay {
-            Some(folder) => Blueprint::load(&folder),
-            None => Blueprint::embedded(),
+        let files = match overlay {
+            Some(folder) => BlueprintFiles::load(&folder),
+            None => Ok(BlueprintFiles::embedded()),
         };
-        let blueprint = blueprint.map_err(|findings| context.invalid(&findings))?;
+        let files = files.map_err(|findings| context.invalid(&findings))?;
         let text = &platform.source.text;
-        let shared = SharedInputs::new(text, &blueprint, &platform.catalog);
+        let shared = SharedInputs::new(text, files.digest(), &platform.catalog);
         Ok(Self {
             platform: platform.clone(),
-            blueprint,
+            files,
+            blueprint: OnceLock::new(),
             shared,
         })
+    }
+
+    /// The blueprint, read when it is first asked for: an unchanged tenant needs none.
+    fn blueprint(&self) -> Result<&Blueprint, Diagnostics> {
+        let read = self.blueprint.get_or_init(|| self.files.read());
+        read.as_ref().map_err(Clone::clone)
     }
 
     /// What a compile of this text depends on: cheap beside the compile.
@@ -78,8 +89,8 @@ impl Compiler {
     /// nothing is read.
     ///
     /// # Errors
-    /// One of them breaks a rule, or two of them are of one tenant: every finding of all of them
-    /// is told at once, exit code 6.
+    /// The blueprint breaks a rule, or one of the specs does, or two of them are of one tenant: every
+    /// finding of all of them is told at once, exit code 6.
     pub(crate) fn check<T>(
         &self,
         context: &Context,
@@ -91,12 +102,22 @@ impl Compiler {
         if all_differ && inputs.iter().all(|inputs| same.contains_key(inputs)) {
             return Ok(Vec::new());
         }
+        self.ready(context)?;
         let (mut parsed, findings) = self.parse(sources);
         if findings.has_errors() {
             return Err(context.invalid(&findings));
         }
         parsed.retain(|parsed| !same.contains_key(&self.inputs(parsed.places.source())));
         Ok(parsed)
+    }
+
+    /// Reads the blueprint, if it was not read yet.
+    ///
+    /// # Errors
+    /// All findings in the overlay, exit code 6.
+    pub(crate) fn ready(&self, context: &Context) -> Result<(), Failure> {
+        let read = self.blueprint().map(|_| ());
+        read.map_err(|findings| context.invalid(&findings))
     }
 
     /// The specs that can be read, and the findings of all of them but for the warnings of those.
@@ -125,7 +146,7 @@ impl Compiler {
     ) -> Result<Desired, Diagnostics> {
         let platform = &self.platform;
         let (file, catalog) = (&platform.file, &platform.catalog);
-        let compiled = matih_specs::compile(parsed, file, &self.blueprint, catalog, secret)?;
+        let compiled = matih_specs::compile(parsed, file, self.blueprint()?, catalog, secret)?;
         let mut warnings = parsed.warnings.clone();
         warnings.extend(compiled.warnings);
         let source = parsed.places.source();

@@ -17,7 +17,7 @@ mod written;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use matih_model::{Digest, Kind, Phase, RetryPolicy, StepNumber};
 use minijinja::value::Value as Term;
@@ -88,11 +88,24 @@ const EMBEDDED: [(&str, &str); 10] = [
     ),
 ];
 
+/// The built-in files as they were read: once for all that is laid over them.
+static BUILT_IN: LazyLock<read::Reader> = LazyLock::new(|| {
+    let mut reader = read::Reader::default();
+    for (name, text) in EMBEDDED {
+        reader.file(&Source::new(name, text));
+    }
+    reader
+});
+
+/// The digest of the built-in files.
+static BUILT_IN_DIGEST: LazyLock<Digest> =
+    LazyLock::new(|| Digest::of("matih built-in blueprint v1", &EMBEDDED));
+
 /// The steps and tables that tenants are compiled with, every template compiled.
 #[derive(Debug)]
 pub struct Blueprint {
     pub(crate) steps: BTreeMap<StepNumber, Step>,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<Arc<Row>>,
     pub(crate) tables: Tables,
     pub(crate) service_rows: Map<String, Json>,
     pub(crate) terms: Term,
@@ -100,11 +113,10 @@ pub struct Blueprint {
     pub(crate) names: BTreeMap<String, (Arc<Origin>, Template)>,
     pub(crate) origins: Vec<Arc<Origin>>,
     pub(crate) library: Library,
-    digest: Digest,
 }
 
 /// A step: an entry of the table that people read, and what its resources have in common.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) number: StepNumber,
     pub(crate) name: String,
@@ -134,53 +146,65 @@ pub(crate) struct Row {
     pub(crate) path: String,
 }
 
+/// The files of a blueprint as they are written: what it is known by, and not yet read.
+///
+/// Who only asks whether anything has changed needs the digest and no more.
+#[derive(Clone, Debug)]
+pub struct BlueprintFiles {
+    over: Vec<Source>,
+    digest: Digest,
+}
+
+impl BlueprintFiles {
+    /// The built-in files.
+    pub fn embedded() -> Self {
+        Self::overlaid(Vec::new())
+    }
+
+    /// The built-in files with the files of a folder laid over them.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn load(folder: &Path) -> Result<Self, Diagnostics> {
+        crate::load::file_or_folder(folder)
+            .map(Self::overlaid)
+            .map_err(|cause| {
+                let mut diagnostics = Diagnostics::default();
+                let message = format!("the blueprint folder cannot be read: {cause}");
+                diagnostics.push(Diagnostic::new(FOLDER, message).hint(cause.hint()));
+                diagnostics
+            })
+    }
+
+    /// The built-in files with some files laid over them, in their order.
+    pub fn overlaid(over: Vec<Source>) -> Self {
+        let texts: Vec<_> = over.iter().map(|it| (&it.name, &it.text)).collect();
+        let digest = Digest::of("matih blueprint v2", &(*BUILT_IN_DIGEST, texts));
+        Self { over, digest }
+    }
+
+    /// The digest of all files: part of what a compile depends on.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Reads them, and compiles every template.
+    ///
+    /// # Errors
+    /// All findings in the files.
+    pub fn read(&self) -> Result<Blueprint, Diagnostics> {
+        let mut reader = BUILT_IN.clone();
+        self.over.iter().for_each(|source| reader.file(source));
+        reader.finish()
+    }
+}
+
 impl Blueprint {
     /// The built-in blueprint.
     ///
     /// # Errors
     /// Never in a released build: a test compiles every file of it.
     pub fn embedded() -> Result<Self, Diagnostics> {
-        Self::overlaid(Vec::new())
-    }
-
-    /// The built-in blueprint with the files of a folder laid over it.
-    ///
-    /// # Errors
-    /// All findings in the files, or that the folder cannot be read.
-    pub fn load(folder: &Path) -> Result<Self, Diagnostics> {
-        match crate::load::file_or_folder(folder) {
-            Ok(sources) => Self::overlaid(sources),
-            Err(cause) => {
-                let mut diagnostics = Diagnostics::default();
-                let message = format!("the blueprint folder cannot be read: {cause}");
-                diagnostics.push(Diagnostic::new(FOLDER, message).hint(cause.hint()));
-                Err(diagnostics)
-            }
-        }
-    }
-
-    /// The built-in blueprint with some files laid over it, in their order.
-    ///
-    /// # Errors
-    /// All findings in the files.
-    pub fn overlaid(sources: Vec<Source>) -> Result<Self, Diagnostics> {
-        let own = EMBEDDED.map(|(name, text)| Source::new(name, text));
-        Self::of(own.into_iter().chain(sources).collect())
-    }
-
-    fn of(sources: Vec<Source>) -> Result<Self, Diagnostics> {
-        let texts: Vec<_> = sources
-            .iter()
-            .map(|source| (&source.name, &source.text))
-            .collect();
-        let digest = Digest::of("matih blueprint v1", &texts);
-        let mut reader = read::Reader::default();
-        sources.iter().for_each(|source| reader.file(source));
-        reader.finish(digest)
-    }
-
-    /// The digest of all files: part of what a compile depends on.
-    pub fn digest(&self) -> Digest {
-        self.digest
+        BlueprintFiles::embedded().read()
     }
 }

@@ -246,12 +246,12 @@ fn extras(
 pub struct SharedInputs(Digest);
 
 impl SharedInputs {
-    /// Takes the platform file's text, the blueprint and the catalog.
-    pub fn new(platform_text: &str, blueprint: &Blueprint, catalog: &Catalog) -> Self {
+    /// Takes the platform file's text, the blueprint's digest and the catalog.
+    pub fn new(platform_text: &str, blueprint: Digest, catalog: &Catalog) -> Self {
         let parts = (
             env!("CARGO_PKG_VERSION"),
             platform_text,
-            blueprint.digest(),
+            blueprint,
             catalog.digest(),
         );
         Self(Digest::of("matih shared inputs v1", &parts))
@@ -262,15 +262,4 @@ impl SharedInputs {
     pub fn with_spec(&self, spec_text: &str) -> Digest {
         Digest::of("matih inputs v1", &(self.0, spec_text))
     }
-}
-
-/// The digest of everything that one tenant is compiled from, but for the values of secrets. For
-/// many tenants make [`SharedInputs`] once.
-pub fn inputs_digest(
-    spec_text: &str,
-    platform_text: &str,
-    blueprint: &Blueprint,
-    catalog: &Catalog,
-) -> Digest {
-    SharedInputs::new(platform_text, blueprint, catalog).with_spec(spec_text)
 }

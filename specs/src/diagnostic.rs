@@ -83,7 +83,8 @@ impl Source {
         let before = self.text.get(..offset).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        (count(before.matches('\n').count() + 1), count(column))
+        let newlines = before.bytes().filter(|byte| *byte == b'\n').count();
+        (count(newlines + 1), count(column))
     }
 }
 

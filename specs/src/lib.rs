@@ -33,8 +33,8 @@ pub mod steps;
 mod template;
 pub mod words;
 
-pub use blueprint::Blueprint;
-pub use compile::{Compiled, Directives, SharedInputs, compile, inputs_digest};
+pub use blueprint::{Blueprint, BlueprintFiles};
+pub use compile::{Compiled, Directives, SharedInputs, compile};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Source};
 pub use findings::Places;
 pub use format::format;

@@ -90,12 +90,13 @@ impl Origin {
 }
 
 /// A compiled tree, and where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Template {
     path: Box<str>,
     form: Form,
 }
 
+#[derive(Clone)]
 enum Form {
     /// The same for every tenant.
     Fixed(Value),

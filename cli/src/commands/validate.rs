@@ -18,6 +18,7 @@ pub(crate) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     let sources = find::specs(&args.specs)?;
     let platform = Arc::new(Platform::load(context)?);
     let compiler = Compiler::new(context, &platform)?;
+    compiler.ready(context)?;
     let (specs, mut findings) = compiler.parse(&sources);
     for spec in &specs {
         findings.extend(match compiler.compile(spec, &|_| None) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use matih_model::{Digest, Phase, StepNumber, phase::STEPS as STEP_COUNT};
+use matih_model::{Phase, StepNumber, phase::STEPS as STEP_COUNT};
 use serde_json::{Map, Value as Json};
 
 use super::written::{WrittenPhase, WrittenRow, WrittenStep};
@@ -18,10 +18,10 @@ use crate::sizing::Tables;
 use crate::template::{Compiler, Library, Origin, Template};
 
 /// Gathers the files of a blueprint.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Reader {
     steps: BTreeMap<StepNumber, Step>,
-    rows: Vec<Row>,
+    rows: Vec<Arc<Row>>,
     tables: Map<String, Json>,
     tables_origin: Option<Arc<Origin>>,
     names: BTreeMap<String, (Arc<Origin>, Template)>,
@@ -50,7 +50,7 @@ impl Reader {
     }
 
     /// The blueprint, if nothing was found in its files.
-    pub(super) fn finish(mut self, digest: Digest) -> Result<Blueprint, Diagnostics> {
+    pub(super) fn finish(mut self) -> Result<Blueprint, Diagnostics> {
         if !self.diagnostics.has_errors() {
             self.check_steps();
         }
@@ -75,7 +75,6 @@ impl Reader {
                 names: self.names,
                 origins: self.origins,
                 library: self.library,
-                digest,
             }),
             _ => Err(self.diagnostics),
         }
@@ -236,7 +235,7 @@ impl Reader {
             origin: Arc::clone(origin),
             path: written.path.clone(),
         };
-        self.rows.push(row);
+        self.rows.push(Arc::new(row));
     }
 
     /// All 56 are there.

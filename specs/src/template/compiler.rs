@@ -16,6 +16,7 @@ use crate::nearest::nearest;
 const ITEM: [&str; 2] = ["item", "key"];
 
 /// All expressions and texts of a blueprint, each compiled once.
+#[derive(Clone)]
 pub(crate) struct Library {
     pub(super) templates: Environment<'static>,
     computed: BTreeMap<String, Arc<Computed>>,

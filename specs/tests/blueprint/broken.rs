@@ -1,7 +1,7 @@
 //! Blueprints that are broken, each in one way.
 
 use crate::fixture::{compile_with, example};
-use matih_specs::{Blueprint, Source};
+use matih_specs::{BlueprintFiles, Source};
 
 /// How the text becomes `x.toml`, the text, the rule that it breaks, the place of the finding, and
 /// a part of what is shown.
@@ -294,7 +294,7 @@ fn every_broken_blueprint_is_told_what_is_wrong_and_where() {
     let mut wrong = Vec::new();
     for Case(form, text, code, place, words) in CASES {
         let text = form(text);
-        let blueprint = Blueprint::overlaid(vec![Source::new("x.toml", &text)]);
+        let blueprint = BlueprintFiles::overlaid(vec![Source::new("x.toml", &text)]).read();
         let found = match blueprint.and_then(|blueprint| compile_with(&parsed, &blueprint)) {
             Err(findings) => findings,
             Ok(_) => panic!("nothing was found in\n{text}"),
@@ -324,7 +324,8 @@ fn all_faults_of_a_blueprint_are_told_at_once() {
     let text = row(
         "tier = \"{{ tenant.teir }}\"\nregion = \"{{ tenant.regoin }}\"\npods = \"{{ 1 / 3 }}\"",
     );
-    let blueprint = Blueprint::overlaid(vec![Source::new("x.toml", &text)]).unwrap();
+    let blueprint = BlueprintFiles::overlaid(vec![Source::new("x.toml", &text)]);
+    let blueprint = blueprint.read().unwrap();
     let found = compile_with(&example("acme"), &blueprint).unwrap_err();
     let lines: Vec<u32> = found
         .iter()

@@ -3,16 +3,16 @@
 use crate::fixture::{at, blueprint, catalog, compile_with, example, parsed, spec, text_of};
 use matih_model::{ResourceName, Value};
 use matih_specs::{
-    Blueprint, Compiled, Diagnostics, SharedInputs, Source, StepStatus, inputs_digest,
+    Blueprint, BlueprintFiles, Compiled, Diagnostics, SharedInputs, Source, StepStatus,
 };
 
+fn laid_over(files: &[(&str, &str)]) -> BlueprintFiles {
+    let sources = files.iter().map(|(name, text)| Source::new(name, text));
+    BlueprintFiles::overlaid(sources.collect())
+}
+
 fn overlaid(files: &[(&str, &str)]) -> Result<Blueprint, Diagnostics> {
-    Blueprint::overlaid(
-        files
-            .iter()
-            .map(|(name, text)| Source::new(name, text))
-            .collect(),
-    )
+    laid_over(files).read()
 }
 
 fn compiled(files: &[(&str, &str)]) -> Compiled {
@@ -82,12 +82,12 @@ fn a_folder_is_laid_over_the_built_in_files() {
     let folder = tempfile::tempdir().unwrap();
     let tables = "[tiers.PROFESSIONAL]\nlog_retention_days = 45\n";
     std::fs::write(folder.path().join("tables.toml"), tables).unwrap();
-    let blueprint = Blueprint::load(folder.path()).unwrap();
-    assert_ne!(blueprint.digest(), crate::fixture::blueprint().digest());
-    let compiled = compile_with(&example("acme"), &blueprint).unwrap();
+    let files = BlueprintFiles::load(folder.path()).unwrap();
+    assert_ne!(files.digest(), BlueprintFiles::embedded().digest());
+    let compiled = compile_with(&example("acme"), &files.read().unwrap()).unwrap();
     let days = attribute(&compiled, "logging.tenant/logs", "retention_days");
     assert_eq!(days, Some(Value::Integer(45)));
-    let missing = Blueprint::load(&folder.path().join("nowhere")).unwrap_err();
+    let missing = BlueprintFiles::load(&folder.path().join("nowhere")).unwrap_err();
     assert_eq!(missing.iter().next().unwrap().rule.name, "blueprint.folder");
 }
 
@@ -237,21 +237,21 @@ fn a_quota_that_is_too_small_is_refused_where_it_is_written() {
 
 #[test]
 fn the_digest_of_the_inputs_changes_with_each_of_them() {
-    let (catalog, blueprint) = (catalog(), blueprint());
-    let other = overlaid(&[("tables.toml", "[namespace]\nservices = 2\n")]).unwrap();
-    let digest = inputs_digest("spec", "platform", &blueprint, &catalog);
-    assert_eq!(
-        digest,
-        SharedInputs::new("platform", &blueprint, &catalog).with_spec("spec")
-    );
+    let (catalog, built_in) = (catalog(), BlueprintFiles::embedded().digest());
+    let other = laid_over(&[("tables.toml", "[namespace]\nservices = 2\n")]).digest();
+    let inputs = |spec: &str, platform: &str, blueprint, catalog: &matih_model::Catalog| {
+        SharedInputs::new(platform, blueprint, catalog).with_spec(spec)
+    };
+    let digest = inputs("spec", "platform", built_in, &catalog);
+    assert_eq!(digest, inputs("spec", "platform", built_in, &catalog));
     for changed in [
-        inputs_digest("spec ", "platform", &blueprint, &catalog),
-        inputs_digest("spec", "platform ", &blueprint, &catalog),
-        inputs_digest("spec", "platform", &other, &catalog),
-        inputs_digest(
+        inputs("spec ", "platform", built_in, &catalog),
+        inputs("spec", "platform ", built_in, &catalog),
+        inputs("spec", "platform", other, &catalog),
+        inputs(
             "spec",
             "platform",
-            &blueprint,
+            built_in,
             &matih_model::Catalog::default(),
         ),
     ] {

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use matih_specs::{Blueprint, Source};
+use matih_specs::{BlueprintFiles, Source};
 
 fuzz_target!(|text: &str| {
-    let _ = Blueprint::overlaid(vec![Source::new("overlay.toml", text)]);
+    let _ = BlueprintFiles::overlaid(vec![Source::new("overlay.toml", text)]).read();
 });
