@@ -1,6 +1,8 @@
 //! `matih status`: how far a tenant's provisioning is, as the wizard's progress page has it.
 
-use matih_model::TenantId;
+use std::collections::BTreeSet;
+
+use matih_model::{ActionIndex, TenantId};
 use matih_state::{
     JournalEntry, JournalState, LockStatus, RunOutcome, RunSummary, Store, TenantStatus,
 };
@@ -9,6 +11,7 @@ use serde::Serialize;
 use crate::args::{Output, StatusArgs};
 use crate::clock::now_ms;
 use crate::context::Context;
+use crate::estimate::progress;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::installation::{Installation, of_state};
@@ -25,7 +28,8 @@ struct ProvisioningStatus {
     phase_name: String,
     /// `pending`, `in_progress`, `completed` or `failed`.
     status: &'static str,
-    /// The share of the last run's actions that have an outcome.
+    /// The share of the last run that is done: of its expected time while it is open, of its
+    /// actions when it has ended.
     progress_percentage: u64,
     /// The last lines of the run's journal.
     logs: Vec<String>,
@@ -89,7 +93,7 @@ fn status(store: &Store, tenant: &TenantId) -> Result<ProvisioningStatus, Failur
         total_phases: matih_model::phase::PHASES,
         phase_name: phase.map_or("", matih_model::Phase::title).to_owned(),
         status: word,
-        progress_percentage: percentage(word, run),
+        progress_percentage: percentage(store, tenant, word, run, &journal)?,
         logs: logs(&journal),
         started_at: run.map(|run| rfc3339(run.opened_ms)),
         estimated_completion: run.filter(|_| held).and_then(estimated).map(rfc3339),
@@ -112,14 +116,30 @@ fn word(status: TenantStatus, run: Option<&RunSummary>) -> &'static str {
     }
 }
 
-fn percentage(word: &str, run: Option<&RunSummary>) -> u64 {
-    match (word, run) {
-        ("completed", _) => 100,
-        (_, Some(run)) if run.actions > 0 => {
-            run.settled.saturating_sub(run.failed) * 100 / run.actions
-        }
-        _ => 0,
-    }
+fn percentage(
+    store: &Store,
+    tenant: &TenantId,
+    word: &str,
+    run: Option<&RunSummary>,
+    journal: &[JournalEntry],
+) -> Result<u64, Failure> {
+    let run = match (word, run) {
+        ("completed", _) => return Ok(100),
+        (_, None) => return Ok(0),
+        (_, Some(run)) => run,
+    };
+    let plan = match run.open {
+        true => store.open_plan(tenant).map_err(|error| of_state(&error))?,
+        false => None,
+    };
+    let Some(plan) = plan else {
+        let done = run.settled.saturating_sub(run.failed);
+        return Ok((done * 100).checked_div(run.actions).unwrap_or_default());
+    };
+    let timings = store.timings().map_err(|error| of_state(&error))?;
+    let done = journal.iter().filter(|entry| entry.state.is_success());
+    let done: BTreeSet<ActionIndex> = done.map(|entry| entry.index).collect();
+    Ok(progress(&plan, &timings, |index| done.contains(&index)))
 }
 
 /// When the run ends if it goes on as fast as so far, in milliseconds since 1970.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use matih_model::{Kind, RunId, Snapshot, SnapshotId, TenantId};
+use matih_model::{Kind, Plan, RunId, Snapshot, SnapshotId, TenantId};
 use rusqlite::Connection;
 
 use crate::audit::{AuditEntry, AuditFilter};
@@ -132,6 +132,22 @@ impl Store {
                 }
                 None => Ok(Vec::new()),
             }
+        })
+    }
+
+    /// The plan of a tenant's open run; a run that is closed keeps none.
+    ///
+    /// # Errors
+    /// As [`Store::tenants`].
+    pub fn open_plan(&self, tenant: &TenantId) -> Result<Option<Plan>, StateError> {
+        self.read(|it| {
+            let open = tenants::find(it, tenant)?.and_then(|row| row.open_run);
+            let Some(run) = open else {
+                return Ok(None);
+            };
+            let (id, row) = runs::open(it, tenant, &run)?;
+            let plan = row.plan.map(|plan| runs::plan(it, id, &plan));
+            plan.transpose()
         })
     }
 
