@@ -3,12 +3,14 @@
 //! ```text
 //! cargo run --release -p matih-tests --example fleet              # 10 and 30 tenants
 //! cargo run --release -p matih-tests --example fleet -- 10 30 100 # these sizes
+//! cargo run --release -p matih-tests --example fleet -- --same 10 # as many resources for both
 //! cargo run --release -p matih-tests --example fleet -- --alone 100 300 1000
 //! ```
 //!
-//! Terraform gets 56 chained `terraform_data` a tenant, its built-in resource that does nothing:
-//! the price of the engine alone. matih gets whole PROFESSIONAL tenants on the simulated world
-//! without latency: more resources, each with real attributes. Times are whole processes by the
+//! Terraform gets 56 chained `terraform_data` a tenant, one for each step: its built-in resource
+//! that does nothing, the price of the engine alone. With `--same` it gets as many as matih has
+//! resources. matih gets whole PROFESSIONAL tenants on the simulated world without latency: some
+//! 190 resources, each with real attributes. Times are whole processes by the
 //! wall clock, memory is the peak of the process (`VmHWM`). Without a `terraform` on the path, and
 //! with `--alone`, matih is measured alone.
 
@@ -19,7 +21,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use matih_tests::{matih_binary, workspace_root};
+use matih_tests::{compiled, matih_binary, workspace_root};
+
+/// The steps of the blueprint (domain.md section 1).
+const STEPS: usize = 56;
 
 /// What one process took.
 #[derive(Clone, Copy)]
@@ -38,7 +43,8 @@ struct Row {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let alone = arguments.iter().any(|argument| argument == "--alone");
-    arguments.retain(|argument| argument != "--alone");
+    let same = arguments.iter().any(|argument| argument == "--same");
+    arguments.retain(|argument| !argument.starts_with("--"));
     let mut sizes = arguments
         .iter()
         .map(|size| size.parse())
@@ -50,16 +56,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !peer {
         println!("matih alone");
     }
+    let ours = resources()?;
+    let theirs = if same { ours } else { STEPS };
+    println!("a tenant: {ours} resources for matih, {theirs} for terraform");
     println!(
         "{:>7}  {:<14} {:>22} {:>22} {:>8}",
         "tenants", "", "matih", "terraform", "ratio"
     );
     for tenants in sizes {
-        for row in measure(tenants, peer)? {
+        for row in measure(tenants, peer.then_some(theirs))? {
             print_row(tenants, &row);
         }
     }
     Ok(())
+}
+
+/// How many resources the example tenant has: all of its graph that is recorded.
+fn resources() -> Result<usize, Box<dyn Error>> {
+    let graph = compiled::graph("acme", "acme", &|_| None)?;
+    let all = graph.resources().keys();
+    Ok(all
+        .filter(|it| !it.kind.as_str().starts_with("check."))
+        .count())
 }
 
 fn print_row(tenants: u32, row: &Row) {
@@ -78,15 +96,16 @@ fn print_row(tenants: u32, row: &Row) {
     );
 }
 
-fn measure(tenants: u32, peer: bool) -> Result<Vec<Row>, Box<dyn Error>> {
+/// `peer`: how many resources Terraform gets for each tenant; none without Terraform.
+fn measure(tenants: u32, peer: Option<usize>) -> Result<Vec<Row>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let ours = folder.path().join("matih");
     write_specs(&ours, tenants)?;
     let matih = |arguments: &[&str]| run(&ours, matih_binary(), arguments);
     let theirs = folder.path().join("terraform");
-    write_modules(&theirs, tenants)?;
+    write_modules(&theirs, tenants, peer.unwrap_or_default())?;
     let terraform = |arguments: &[&str]| -> Result<Option<Cost>, Box<dyn Error>> {
-        if peer {
+        if peer.is_some() {
             run(&theirs, Path::new("terraform"), arguments).map(Some)
         } else {
             Ok(None)
@@ -133,11 +152,11 @@ fn write_specs(folder: &Path, tenants: u32) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn write_modules(folder: &Path, tenants: u32) -> Result<(), Box<dyn Error>> {
+fn write_modules(folder: &Path, tenants: u32, resources: usize) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     let mut text = String::new();
     for tenant in 0..tenants {
-        for step in 1..=56 {
+        for step in 1..=resources {
             writeln!(text, "resource \"terraform_data\" \"t{tenant}_s{step}\" {{")?;
             writeln!(text, "  input = {{ tenant = {tenant}, step = {step} }}")?;
             if step > 1 {
