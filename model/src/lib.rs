@@ -7,8 +7,8 @@
 //!
 //! Read in this order: [`address`] (how a thing is named), [`value`] (what is set on it),
 //! [`schema`] (what a kind allows), [`resource`] and [`graph`] (what should be), [`snapshot`]
-//! (what was last applied), [`change`], [`action`] and [`plan`] (the way from one to the other), and
-//! [`provider`] (who carries it out).
+//! (what was last applied), [`change`], [`action`] and [`plan`] (the way from one to the other),
+//! [`provider`] (who carries it out), and [`rehearsal`] (what they would answer).
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -22,6 +22,7 @@ pub mod phase;
 pub mod plan;
 pub mod provider;
 pub mod reading;
+pub mod rehearsal;
 pub mod resource;
 pub mod schema;
 pub mod secret;
@@ -41,6 +42,7 @@ pub use provider::{
     Provider, ProviderError, ProviderFuture, ReadRequest, Registry, RegistryError, Telling,
 };
 pub use reading::{Observation, Observed, Reading, Touch, Version};
+pub use rehearsal::{Answer, Filled, ObjectChange, Rehearsal, Rehearse};
 pub use resource::{Lifecycle, OwnerMark, Recorded, Resource, RetryPolicy};
 pub use schema::{
     AttributeSchema, Catalog, CatalogError, KindRole, KindSchema, OutputSchema, UndoClass,

@@ -9,7 +9,7 @@
 //!   call fails with [`ErrorKind::Conflict`].
 //! - An error has a kind, and the kind alone decides whether the call is tried again. A reply that
 //!   never came is [`ErrorKind::Unknown`]: the call may or may not have been carried out.
-//! - `read` and `list` never change anything. A failure to look is never "not there".
+//! - `read`, `list` and `rehearse` never change anything. A failure to look is never "not there".
 //!
 //! One suite proves this for every provider. Providers are asked from many tasks at once.
 
@@ -23,6 +23,7 @@ use thiserror::Error;
 
 use crate::address::{Address, Kind, RemoteId, TenantId};
 use crate::reading::{Observed, Reading, Version};
+use crate::rehearsal::{Rehearsal, Rehearse};
 use crate::resource::OwnerMark;
 use crate::schema::{Catalog, KindSchema};
 use crate::secret::SecretSource;
@@ -251,6 +252,11 @@ pub trait Provider: Send + Sync {
             }
             Ok(marked)
         })
+    }
+
+    /// Answers what would come of each create and update, in order; see [`crate::rehearsal`].
+    fn rehearse<'a>(&'a self, requests: &'a [Rehearse<'a>]) -> ProviderFuture<'a, Vec<Rehearsal>> {
+        Box::pin(async move { Ok(vec![Rehearsal::default(); requests.len()]) })
     }
 
     /// Makes an object, or adopts our own.
