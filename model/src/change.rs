@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::path::AttributePath;
 use crate::reading::Touch;
 use crate::resource::{Recorded, Resource};
-use crate::value::Value;
+use crate::value::{Text, Value};
 
 /// What has to happen to a resource. Absence is the no-op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +54,13 @@ pub enum Reason {
     DependencyChanged(Address),
     /// An attribute that cannot be altered differs.
     ImmutableChanged(Vec<AttributePath>),
+    /// The outside says that what differs cannot be altered.
+    Unalterable {
+        /// What cannot be altered.
+        paths: Vec<AttributePath>,
+        /// In the outside's own words.
+        told: Text,
+    },
     /// Somebody asked for its replacement.
     Requested,
     /// The outcome of the last update is not known.
@@ -78,6 +85,7 @@ impl fmt::Display for Reason {
                 let paths: Vec<_> = paths.iter().map(ToString::to_string).collect();
                 write!(f, "{} cannot be changed in place", paths.join(", "))
             }
+            Self::Unalterable { told, .. } => write!(f, "the server does not alter {told}"),
             Self::Requested => f.write_str("replacement was asked for"),
             Self::Unsettled => f.write_str("the outcome of its last update is not known"),
             Self::NoLongerDesired => f.write_str("the spec no longer has it"),

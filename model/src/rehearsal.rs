@@ -9,8 +9,8 @@
 //! - A failure to ask is [`Answer::NotYet`] with the reason, and never "accepted". An error of the
 //!   call as a whole means the same for each request.
 //! - [`Answer::Refused`] and [`Answer::Immutable`] are the words of the one who will be asked in
-//!   the apply, about the very change that it will be asked for; a guess is neither. What is held
-//!   against a schema instead says so.
+//!   the apply, about the very change that it will be asked for; a guess is neither. What comes
+//!   first in the plan may cure a refusal, but never an [`Answer::Misfit`].
 //! - An answer is of the moment. It binds nobody, and the apply may be answered otherwise.
 
 use std::fmt;
@@ -80,8 +80,10 @@ pub enum Answer {
         /// Whether it was held against a schema instead, and fits.
         checked: bool,
     },
-    /// It would be refused.
+    /// It would be refused, as things are now.
     Refused(ProviderError),
+    /// It does not fit the schema of its kind, and nothing else in the plan can alter that.
+    Misfit(ProviderError),
     /// What is there cannot be altered in this way; it would have to be made anew.
     Immutable {
         /// What cannot be altered.
@@ -133,7 +135,9 @@ impl fmt::Display for Answer {
                 write!(f, "not asked: {why}; fits the server's schema")
             }
             Self::NotYet { why, .. } => write!(f, "not asked: {why}; not checked"),
-            Self::Refused(error) => write!(f, "the server would refuse: {error}"),
+            Self::Refused(error) | Self::Misfit(error) => {
+                write!(f, "the server would refuse: {error}")
+            }
             Self::Immutable { told, .. } => write!(f, "the server would not alter it: {told}"),
         }
     }

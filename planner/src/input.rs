@@ -1,11 +1,13 @@
 //! What is asked of the planner.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use matih_model::{
-    Address, Catalog, Digest, Observation, ResourceGraph, ResourceName, Snapshot, TenantId, Verb,
+    Address, AttributePath, Catalog, Digest, Observation, ResourceGraph, ResourceName, Snapshot,
+    TenantId, Text, Verb,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -54,6 +56,9 @@ pub struct PlanOptions {
     pub excludes: Vec<AddressPattern>,
     /// Replace these, whether they differ or not.
     pub replace: Vec<Address>,
+    /// Replace these where they would be updated: what the outside says that it cannot alter, and
+    /// its words.
+    pub unalterable: BTreeMap<Address, (Vec<AttributePath>, Text)>,
     /// Take everything down, whatever is desired.
     pub destroy: bool,
     /// Touch nothing; only bring the record up to what was read.

@@ -73,6 +73,11 @@ impl Judge<'_> {
         } else if !forcing.is_empty() {
             Judgement::Replace(Reason::ImmutableChanged(forcing), attributes)
         } else if recorded.unsettled || !attributes.is_empty() {
+            if let Some((paths, told)) = self.input.options.unalterable.get(address) {
+                let (paths, told) = (paths.clone(), told.clone());
+                let reason = Reason::Unalterable { paths, told };
+                return Ok(Judgement::Replace(reason, attributes));
+            }
             let wanted = merged(resource, &comparison);
             let reason = self.why(resource, recorded);
             Judgement::Update(wanted, reason, attributes)

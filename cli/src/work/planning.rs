@@ -67,6 +67,7 @@ impl Order {
             targets: patterns(&selection.target)?,
             excludes: patterns(&selection.exclude)?,
             replace: replace.collect::<Result<_, _>>()?,
+            unalterable: BTreeMap::new(),
             destroy: selection.destroy,
             refresh_only: selection.refresh_only,
             moved: desired.directives.moved,

@@ -189,3 +189,29 @@ fn replacements_are_no_mass_delete() {
     );
     assert_eq!(verdict(&case, &Approvals::default()), Verdict::Allowed);
 }
+
+#[test]
+fn what_the_outside_cannot_alter_is_replaced_and_guarded() {
+    let mut case = Case::new(
+        [res("disk/a").set("size", 1), res("box/b").set("size", 1)],
+        [res("disk/a").set("size", 2), res("box/b").set("size", 1)],
+    );
+    let word = (vec!["size".parse().unwrap()], "size: is fixed".into());
+    for name in ["disk/a", "box/b"] {
+        case.options.unalterable.insert(at(name), word.clone());
+    }
+    assert_eq!(
+        case.acts(),
+        ["delete disk/a", "create disk/a"],
+        "what does not differ is left alone"
+    );
+    let plan = case.plan();
+    assert_eq!(
+        plan.actions()[1].reason.to_string(),
+        "the server does not alter size: is fixed"
+    );
+    assert_eq!(
+        rules(&verdict(&case, &Approvals::default())),
+        [(Rule::DataLoss, Some(at("disk/a")))]
+    );
+}

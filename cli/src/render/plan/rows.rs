@@ -47,7 +47,7 @@ impl<'a> Row<'a> {
     /// The attributes that make it a replacement.
     pub(crate) fn forced_by(&self) -> Vec<String> {
         let paths = self.actions.iter().find_map(|action| match &action.reason {
-            Reason::ImmutableChanged(paths) => Some(paths),
+            Reason::ImmutableChanged(paths) | Reason::Unalterable { paths, .. } => Some(paths),
             _ => None,
         });
         paths
