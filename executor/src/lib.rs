@@ -2,8 +2,8 @@
 //!
 //! [`apply()`] carries a plan out under the lock of its tenant: one writer, many provider calls side
 //! by side, each with its intent committed before and its outcome after. [`recover()`] settles what a
-//! crash left, by looking at the world. [`observe()`] reads what is there. What happens on the way is
-//! told to an [`Onlooker`], which may also stop it, at any [`Boundary`].
+//! crash left, by looking at the world. [`observe()`] reads what is there, and [`rehearse()`] asks what
+//! would come of a plan. What happens on the way is told to an [`Onlooker`], which may also stop it, at any [`Boundary`].
 //!
 //! It makes no choices: what to do, in which order and whether at all stands in the plan. It knows
 //! no provider, no database and no clock but the runtime's, and runs on whatever runtime it is
@@ -20,6 +20,7 @@ mod lease;
 mod look;
 mod observe;
 mod recover;
+mod rehearse;
 mod report;
 mod resolve;
 mod retry;
@@ -38,6 +39,7 @@ pub use event::{Event, Step, What, error_word};
 pub use lease::keep_lock;
 pub use observe::{ObserveOptions, ask, observe};
 pub use recover::{RecoverOptions, Recovery, SettledAction, recover};
+pub use rehearse::{Rehearsed, rehearse};
 pub use report::{ActionReport, Counts, Ending, Failure, Fate, Report, Stop};
 pub use strays::{Unmanaged, unmanaged};
 pub use world::{ApplyOptions, Clock, OnFailure, World, run_limit};
