@@ -16,6 +16,7 @@ use super::live::Live;
 use super::manifest::shape;
 use super::mark;
 use super::place::Place;
+use super::project::project;
 use super::token::token;
 
 /// How often a change is tried again because the object moved between the look and the change:
@@ -134,9 +135,14 @@ impl<'a> Deed<'a> {
     }
 
     /// The object was changed by somebody else: nothing was done.
-    pub(super) fn changed(&self) -> ProviderError {
+    pub(super) fn changed(&self, live: &Live) -> ProviderError {
+        let seen = project(live, &self.shape);
+        let who = seen.touches.first().map_or_else(
+            || "by somebody else".to_owned(),
+            |touch| format!("at `{}` {touch}", touch.path),
+        );
         conflict(format!(
-            "{} was changed by somebody else since it was last read; nothing was done",
+            "{} was changed {who} since it was last read; nothing was done",
             self.call.owner.address
         ))
     }
@@ -193,7 +199,7 @@ impl<'a> Deed<'a> {
             })
             .collect();
         conflict(format!("{}: others own {}", self.place, lines.join(", "))).with_hint(
-            "leave the field out of the spec, or take it over with `force_conflicts = true` under [providers.kubernetes]",
+            "leave the field out of the spec, or take it over: --force-conflicts, or `force_conflicts = true` under [providers.kubernetes]",
         )
     }
 

@@ -10,11 +10,14 @@ use tokio::time::Instant;
 use super::discovery::{Api, Discovery};
 use super::failure::Failure;
 use super::live::{Live, MANAGER};
+use super::openapi::Schemas;
 use super::place::{Gvk, Place, collection};
 use super::wire::{APPLY, Ask, JSON, METADATA, Reply, Wire, encoded};
 
 /// How many objects a page of a list holds.
 const PAGE: usize = 500;
+/// Only try it.
+const DRY: &str = "&dryRun=All";
 /// How often a look is repeated that the server contradicts.
 const LOOKS: u32 = 3;
 
@@ -24,6 +27,7 @@ pub(crate) struct Cluster {
     pub(super) name: String,
     pub(crate) wire: Wire,
     pub(super) discovery: Discovery,
+    pub(super) schemas: Schemas,
 }
 
 impl Cluster {
@@ -79,7 +83,7 @@ impl Cluster {
     }
 
     /// Whether this life of an object could be taken away; nothing is.
-    async fn try_removal(&self, api: &Api, place: &Place) -> Result<Value, Failure> {
+    async fn try_removal(&self, api: &Api, place: &Place) -> Result<Reply, Failure> {
         // With a body, the server does not look at the query; it stands there for the audit log.
         let body = serde_json::json!({
             "apiVersion": "v1",
@@ -190,9 +194,29 @@ impl Cluster {
         how: How,
         until: Instant,
     ) -> Result<Reply, Failure> {
-        let (force, dry) = (how.force, if how.dry { "&dryRun=All" } else { "" });
+        self.wire
+            .send(self.applying(api, place, body, how), until)
+            .await
+    }
+
+    /// What would come of an apply; asked again where that may help.
+    pub(super) async fn try_apply(
+        &self,
+        api: &Api,
+        place: &Place,
+        body: &Value,
+        force: bool,
+    ) -> Result<Reply, Failure> {
+        let how = How { force, dry: true };
+        self.wire
+            .repeat(&self.applying(api, place, body, how))
+            .await
+    }
+
+    fn applying(&self, api: &Api, place: &Place, body: &Value, how: How) -> Ask {
+        let (force, dry) = (how.force, if how.dry { DRY } else { "" });
         let path = self.path(api, place);
-        let ask = Ask {
+        Ask {
             method: Method::PATCH,
             path: format!(
                 "{path}?fieldManager={MANAGER}&fieldValidation=Strict&force={force}{dry}"
@@ -200,8 +224,7 @@ impl Cluster {
             body: Some(body.to_string().into_bytes()),
             form: APPLY,
             accept: JSON,
-        };
-        self.wire.send(ask, until).await
+        }
     }
 
     /// Makes an object that must not be there.
@@ -212,15 +235,17 @@ impl Cluster {
         body: &Value,
         until: Instant,
     ) -> Result<Reply, Failure> {
-        let all = collection(&api.gvk, &api.plural, &place.namespace);
-        let ask = Ask {
-            method: Method::POST,
-            path: format!("{all}?fieldManager={MANAGER}&fieldValidation=Strict"),
-            body: Some(body.to_string().into_bytes()),
-            form: JSON,
-            accept: JSON,
-        };
-        self.wire.send(ask, until).await
+        self.wire.send(posting(api, place, body, ""), until).await
+    }
+
+    /// What would come of making an object. That its name is taken is said last of all.
+    pub(super) async fn try_post(
+        &self,
+        api: &Api,
+        place: &Place,
+        body: &Value,
+    ) -> Result<Reply, Failure> {
+        self.wire.repeat(&posting(api, place, body, DRY)).await
     }
 
     /// Takes away this life of an object, if it still is as it was read.
@@ -245,6 +270,17 @@ impl Cluster {
             accept: JSON,
         };
         self.wire.send(ask, until).await
+    }
+}
+
+fn posting(api: &Api, place: &Place, body: &Value, dry: &str) -> Ask {
+    let all = collection(&api.gvk, &api.plural, &place.namespace);
+    Ask {
+        method: Method::POST,
+        path: format!("{all}?fieldManager={MANAGER}&fieldValidation=Strict{dry}"),
+        body: Some(body.to_string().into_bytes()),
+        form: JSON,
+        accept: JSON,
     }
 }
 

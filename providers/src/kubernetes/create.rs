@@ -26,7 +26,7 @@ pub(super) async fn create(
     deed: &Deed<'_>,
     wanted: &Wanted<'_>,
 ) -> Result<(Applied, Live), ProviderError> {
-    let mut body = wanted.body(deed.call, deed.call.owner)?;
+    let mut body = wanted.body(deed.call.secrets, deed.call.owner)?;
     let mut unseen = deed.is_new || !deed.api.namespaced;
     for _ in 0..TRIES {
         let there = if unseen { None } else { deed.look().await? };
@@ -42,7 +42,7 @@ pub(super) async fn create(
             && mark.generation == deed.call.owner.generation
         {
             // The run in a mark is the one that created the object.
-            body = wanted.body(deed.call, mark)?;
+            body = wanted.body(deed.call.secrets, mark)?;
         }
         if let Some(now) = adopt(deed, &body, &there).await? {
             return Ok((deed.applied(&now, true), now));
@@ -132,6 +132,12 @@ async fn post(deed: &Deed<'_>, body: &Json) -> Result<Result<Reply, Failure>, Pr
 
 /// Brings our own object to what is wanted; `None`: it moved, look again.
 async fn adopt(deed: &Deed<'_>, body: &Json, there: &Live) -> Result<Option<Live>, ProviderError> {
+    may_adopt(deed, there)?;
+    apply_to(deed, body, there).await
+}
+
+/// Whether what is there already is ours to adopt.
+pub(super) fn may_adopt(deed: &Deed<'_>, there: &Live) -> Result<(), ProviderError> {
     let owner = deed.call.owner;
     let ours = |mark: &OwnerMark| mark::same(mark, owner);
     match &there.mark {
@@ -155,7 +161,7 @@ async fn adopt(deed: &Deed<'_>, body: &Json, there: &Live) -> Result<Option<Live
     if there.is_going() {
         return Err(deed.going(there));
     }
-    apply_to(deed, body, there).await
+    Ok(())
 }
 
 /// Applies to the object as it was read, and to no other; `None`: it moved.

@@ -32,7 +32,7 @@ pub(super) async fn delete(deed: &Deed<'_>) -> Result<(), ProviderError> {
             return end(deed, &there).await;
         }
         if !deed.is_expected(&there) {
-            return Err(deed.changed());
+            return Err(deed.changed(&there));
         }
         deed.sent()?;
         let removed = deed

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use matih_model::{Attributes, Call, ErrorKind, OwnerMark, ProviderError, SecretSource, Value};
+use matih_model::{Attributes, ErrorKind, OwnerMark, ProviderError, SecretSource, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::json::{at, text};
@@ -95,10 +95,14 @@ impl<'a> Wanted<'a> {
     ///
     /// # Errors
     /// A secret cannot be read, a value is not known, or the manifest has a label of ours.
-    pub(super) fn body(&self, call: &Call<'_>, owner: &OwnerMark) -> Result<Json, ProviderError> {
+    pub(super) fn body(
+        &self,
+        secrets: &dyn SecretSource,
+        owner: &OwnerMark,
+    ) -> Result<Json, ProviderError> {
         let mut body = Map::new();
         for (key, value) in self.manifest.iter() {
-            body.insert(key.to_string(), revealed(value, call.secrets)?);
+            body.insert(key.to_string(), revealed(value, secrets)?);
         }
         if self.is_secret()
             && let Some(Json::Object(plain)) = body.remove("stringData")
@@ -199,8 +203,7 @@ pub(super) fn shape(manifest: &Attributes) -> Attributes {
 
 #[cfg(test)]
 mod tests {
-    use matih_model::{Abandoned, Crossing, Point, RunId, SecretError, SecretRef, SecretValue};
-    use std::time::Duration;
+    use matih_model::{RunId, SecretError, SecretRef, SecretValue};
 
     use super::*;
 
@@ -212,12 +215,6 @@ mod tests {
         }
     }
 
-    impl Crossing for One {
-        fn cross(&self, _: Point) -> Result<(), Abandoned> {
-            Ok(())
-        }
-    }
-
     fn body(attributes: &str) -> Result<Json, ProviderError> {
         let attributes: Attributes = serde_json::from_str(attributes).unwrap();
         let owner = OwnerMark {
@@ -226,17 +223,7 @@ mod tests {
             generation: 2,
             run: RunId::new("run-1"),
         };
-        let call = Call {
-            owner: &owner,
-            attributes: &attributes,
-            before: None,
-            remote_id: None,
-            expects: None,
-            timeout: Duration::from_secs(1),
-            secrets: &One,
-            crossing: &One,
-        };
-        Wanted::of(&attributes)?.body(&call, &owner)
+        Wanted::of(&attributes)?.body(&One, &owner)
     }
 
     #[test]

@@ -10,8 +10,11 @@
 //! Refuses to know what the kinds mean, but for when one of them is ready. The way of a call:
 //! `provider` finds the cluster, `call` says what may be touched, `create`, `update` and `delete`
 //! do it over `wire`, `wait` waits. The way of a question: `look` and `list`, which put what is
-//! there into the words of what was asked for (`project`, `shown`) and give it a `token`.
+//! there into the words of what was asked for (`project`, `shown`) and give it a `token`. The way of
+//! a plan: `rehearse` asks what would come of it, `answer` reads the server's words, and `fit` holds
+//! against the published schema (`openapi`) what cannot be asked yet.
 
+mod answer;
 mod call;
 mod cluster;
 mod connect;
@@ -20,6 +23,7 @@ mod delete;
 mod discovery;
 mod failure;
 mod fields;
+mod fit;
 mod json;
 mod list;
 mod live;
@@ -27,11 +31,13 @@ mod look;
 mod made;
 mod manifest;
 mod mark;
+mod openapi;
 mod place;
 mod project;
 mod provider;
 mod quantity;
 mod ready;
+mod rehearse;
 mod settings;
 mod shown;
 mod token;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use matih_model::{
     Address, Applied, Attributes, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Marked,
-    Provider, ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
+    Provider, ProviderError, ProviderFuture, ReadRequest, Reading, Rehearsal, Rehearse, TenantId,
 };
 use tokio::sync::OnceCell;
 
@@ -14,10 +14,11 @@ use super::cluster::Cluster;
 use super::connect::connect;
 use super::discovery::{Api, Discovery};
 use super::manifest::Wanted;
+use super::openapi::Schemas;
 use super::place::Place;
 use super::settings::{ClusterSettings, KubernetesSettings, NAME};
 use super::wire::Wire;
-use super::{create, delete, list, look, update, wait};
+use super::{create, delete, list, look, rehearse, update, wait};
 use crate::kinds::{self, KindsError};
 
 /// The kind that it serves.
@@ -94,6 +95,7 @@ impl Kubernetes {
                 name: target.to_owned(),
                 wire: Wire::new(client, self.settings.concurrency, self.settings.timeout),
                 discovery: Discovery::default(),
+                schemas: Schemas::default(),
             }))
         });
         connected.await.cloned()
@@ -102,6 +104,11 @@ impl Kubernetes {
     /// How a target is reached.
     pub(crate) fn settings(&self, target: &str) -> Option<&ClusterSettings> {
         self.settings.clusters.get(target)
+    }
+
+    /// Whether what others own is taken over.
+    pub(super) fn force(&self) -> bool {
+        self.settings.force_conflicts
     }
 
     /// What a create of this run asked for at an address.
@@ -195,7 +202,7 @@ impl Kubernetes {
 }
 
 /// Where a manifest says that its object is.
-fn named(api: &Api, target: &str, wanted: &Wanted<'_>) -> Result<Place, ProviderError> {
+pub(super) fn named(api: &Api, target: &str, wanted: &Wanted<'_>) -> Result<Place, ProviderError> {
     let refused = match (api.namespaced, wanted.namespace.is_empty()) {
         (true, true) => Some(("names no namespace", "write `metadata.namespace`")),
         (false, false) => Some((
@@ -219,7 +226,7 @@ fn named(api: &Api, target: &str, wanted: &Wanted<'_>) -> Result<Place, Provider
 }
 
 /// An update is of the very object that the manifest names.
-fn same_object(place: Place, wanted: &Wanted<'_>) -> Result<Place, ProviderError> {
+pub(super) fn same_object(place: Place, wanted: &Wanted<'_>) -> Result<Place, ProviderError> {
     let same = wanted.gvk.is(&place.group, &place.kind)
         && wanted.name == place.name
         && wanted.namespace == place.namespace;
@@ -261,6 +268,10 @@ impl Provider for Kubernetes {
         tenants: &'a [TenantId],
     ) -> ProviderFuture<'a, Vec<Marked>> {
         Box::pin(list::marks(self, installation, tenants))
+    }
+
+    fn rehearse<'a>(&'a self, requests: &'a [Rehearse<'a>]) -> ProviderFuture<'a, Vec<Rehearsal>> {
+        Box::pin(async move { Ok(rehearse::rehearse(self, requests).await) })
     }
 
     fn create<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {

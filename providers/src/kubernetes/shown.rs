@@ -65,10 +65,17 @@ fn said(path: &AttributePath, keys: &Attributes) -> AttributePath {
 /// All of an object that somebody could have asked for, without what only the server says.
 pub(super) fn whole(live: &Live) -> Attributes {
     let mut manifest = live.body.clone();
-    manifest.remove("status");
+    without_the_servers(&mut manifest);
     if live.is_secret() {
         manifest.remove("data");
     }
+    mark::strip(&mut manifest);
+    manifest
+}
+
+/// Takes off what only the server says.
+pub(super) fn without_the_servers(manifest: &mut Attributes) {
+    manifest.remove("status");
     if let Some(Value::Map(metadata)) = manifest.get_mut("metadata") {
         for key in [
             "uid",
@@ -82,6 +89,4 @@ pub(super) fn whole(live: &Live) -> Attributes {
             metadata.remove(key);
         }
     }
-    mark::strip(&mut manifest);
-    manifest
 }

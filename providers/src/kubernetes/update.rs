@@ -28,12 +28,12 @@ pub(super) async fn update(
             return Err(deed.going(&there));
         }
         let owner = marked(deed.call.owner, &there);
-        let body = wanted.body(deed.call, &owner)?;
+        let body = wanted.body(deed.call.secrets, &owner)?;
         if !deed.is_expected(&there) {
             // Our own change may have been carried out already, and its answer lost.
             match is_done(deed, &body, &there).await? {
                 Some(true) => return Ok((deed.applied(&there, false), there)),
-                Some(false) => return Err(deed.changed()),
+                Some(false) => return Err(deed.changed(&there)),
                 None => continue,
             }
         }
@@ -45,7 +45,7 @@ pub(super) async fn update(
 }
 
 /// The mark to write: the run in it stays the one that created this life of the object.
-fn marked(owner: &OwnerMark, there: &Live) -> OwnerMark {
+pub(super) fn marked(owner: &OwnerMark, there: &Live) -> OwnerMark {
     let run = there
         .mark
         .as_ref()

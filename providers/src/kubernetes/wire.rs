@@ -59,6 +59,15 @@ pub(super) const APPLY: &str = "application/apply-patch+yaml";
 pub(crate) struct Reply {
     pub(super) code: u16,
     pub(super) json: Value,
+    /// What the server said beside it.
+    pub(super) warnings: Vec<String>,
+}
+
+/// The same, before it is read.
+struct Answer {
+    code: u16,
+    body: Vec<u8>,
+    warnings: Vec<String>,
 }
 
 /// The way to one cluster.
@@ -102,7 +111,7 @@ impl Wire {
 
     /// Looks, up to three times.
     pub(crate) async fn look(&self, path: &str) -> Result<Value, Failure> {
-        self.repeat(&Ask::get(path)).await
+        Ok(self.repeat(&Ask::get(path)).await?.json)
     }
 
     /// The same, for an answer of another form.
@@ -111,15 +120,15 @@ impl Wire {
             accept,
             ..Ask::get(path)
         };
-        self.repeat(&ask).await
+        Ok(self.repeat(&ask).await?.json)
     }
 
     /// Asks what changes nothing, up to three times.
-    pub(super) async fn repeat(&self, ask: &Ask) -> Result<Value, Failure> {
+    pub(super) async fn repeat(&self, ask: &Ask) -> Result<Reply, Failure> {
         let mut waits = WAITS.into_iter();
         loop {
             let failure = match self.send(ask.clone(), self.soon()).await {
-                Ok(reply) => return Ok(reply.json),
+                Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
             let asked = match failure.kind {
@@ -153,21 +162,25 @@ impl Wire {
         let asked = self.bytes(Ask::get(path), false);
         let late = || Failure::new(ErrorKind::Unavailable, "the server did not answer in time");
         let asked = tokio::time::timeout(self.timeout, asked).await;
-        let (_, body) = asked.map_err(|_| late())??;
-        Ok(String::from_utf8_lossy(&body).into_owned())
+        let answer = asked.map_err(|_| late())??;
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
     }
 
     async fn exchange(&self, ask: Ask, changes: bool) -> Result<Reply, Failure> {
-        let (code, body) = self.bytes(ask, changes).await?;
-        let json = serde_json::from_slice(&body).map_err(|error| {
+        let answer = self.bytes(ask, changes).await?;
+        let json = serde_json::from_slice(&answer.body).map_err(|error| {
             let message = format!("the answer is cut short or no JSON: {error}");
             Failure::new(lost(changes), message)
         })?;
-        Ok(Reply { code, json })
+        Ok(Reply {
+            code: answer.code,
+            json,
+            warnings: answer.warnings,
+        })
     }
 
-    /// An answer that is a success: its code and what it holds.
-    async fn bytes(&self, ask: Ask, changes: bool) -> Result<(u16, Vec<u8>), Failure> {
+    /// An answer that is a success.
+    async fn bytes(&self, ask: Ask, changes: bool) -> Result<Answer, Failure> {
         let answered = self.once(ask, changes).await;
         answered.map_err(|failure| self.in_context(failure))
     }
@@ -187,7 +200,7 @@ impl Wire {
         failure
     }
 
-    async fn once(&self, ask: Ask, changes: bool) -> Result<(u16, Vec<u8>), Failure> {
+    async fn once(&self, ask: Ask, changes: bool) -> Result<Answer, Failure> {
         let request = Request::builder()
             .method(ask.method)
             .uri(ask.path)
@@ -206,13 +219,26 @@ impl Wire {
         let after = answer.headers().get(header::RETRY_AFTER);
         let after = after.and_then(|value| value.to_str().ok()?.parse().ok());
         let after = after.map(Duration::from_secs);
+        let warnings = answer.headers().get_all(header::WARNING).iter();
+        let warnings = warnings.filter_map(|value| warning(value.to_str().ok()?));
+        let warnings = warnings.collect();
         let body = answer.into_body().collect_bytes().await;
         let body = body.map_err(|error| Failure::unanswered(&error, changes))?;
         if !(200..300).contains(&code) {
             return Err(Failure::answered(code, after, &body, changes));
         }
-        Ok((code, body.to_vec()))
+        Ok(Answer {
+            code,
+            body: body.to_vec(),
+            warnings,
+        })
     }
+}
+
+/// The text of a warning, which comes as `299 - "text"`.
+fn warning(header: &str) -> Option<String> {
+    let text = header.split_once('"')?.1.rsplit_once('"')?.0;
+    Some(text.replace("\\\"", "\"").replace("\\\\", "\\"))
 }
 
 /// A text as part of a path or of a query.
@@ -236,6 +262,13 @@ mod tests {
     fn what_is_not_plain_is_encoded() {
         assert_eq!(encoded("a-b.c_d~1"), "a-b.c_d~1");
         assert_eq!(encoded("system:node/x=1,y"), "system%3Anode%2Fx%3D1%2Cy");
+    }
+
+    #[test]
+    fn a_warning_is_its_text() {
+        let text = |header| warning(header);
+        assert_eq!(text(r#"299 - "it \"is\" old""#).unwrap(), r#"it "is" old"#);
+        assert_eq!(text("299 - none"), None);
     }
 
     #[test]
