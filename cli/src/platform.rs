@@ -63,6 +63,15 @@ impl Platform {
         })
     }
 
+    /// The same, taking over fields that other managers own if that is `forced`.
+    #[must_use]
+    pub(crate) fn forced(mut self, forced: bool) -> Self {
+        if forced {
+            self.settings.force_conflicts();
+        }
+        self
+    }
+
     /// A path of the platform file, from where we stand.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.folder.join(relative)

@@ -33,7 +33,7 @@ use crate::installation::Installation;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
-pub(crate) use agree::{ask, refuse};
+pub(crate) use agree::{ask, refuse, would_be_refused};
 pub(crate) use carry_out::{Back, Goal, Manner, carry_out, settle_first};
 pub(crate) use fleet::{Ship, fleet, in_order};
 pub(crate) use lock::{locked, release};

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::helm::EmbeddedChart;
+use crate::helm::{self, EmbeddedChart};
+use crate::kubernetes;
 use crate::simulated::SimulatedOptions;
 
 /// All that the providers are set up from.
@@ -31,6 +32,16 @@ pub struct Settings {
     pub targets: BTreeMap<String, TargetSettings>,
     /// What is said to each other provider, by its name.
     pub providers: BTreeMap<String, Map<String, Value>>,
+}
+
+impl Settings {
+    /// Take over fields that other managers own, whatever the platform file says.
+    pub fn force_conflicts(&mut self) {
+        for name in [kubernetes::NAME, helm::NAME] {
+            let own = self.providers.entry(name.to_owned()).or_default();
+            own.insert("force_conflicts".to_owned(), Value::Bool(true));
+        }
+    }
 }
 
 /// A place to build in.

@@ -24,8 +24,14 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) refresh: bool,
+    /// Ask nobody: neither look at the world nor ask what would come of the plan.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Take over fields that other managers own, whatever the platform file says.
+    #[arg(long)]
+    pub(crate) force_conflicts: bool,
     /// Take over what is there into the record, and change nothing.
-    #[arg(long, conflicts_with_all = ["replace", "destroy"])]
+    #[arg(long, conflicts_with_all = ["replace", "destroy", "offline"])]
     pub(crate) refresh_only: bool,
     /// Plan to take everything down.
     #[arg(long)]
@@ -33,10 +39,24 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
+    /// Whether to look at the world first.
+    pub(crate) fn looks(&self) -> bool {
+        self.refresh && !self.offline
+    }
+
     /// Whether it leaves everything as it is by default, but for `--refresh`.
     pub(crate) fn is_usual(&self) -> bool {
         let everything = self.target.is_empty() && self.exclude.is_empty();
         everything && self.replace.is_empty() && !self.destroy && !self.refresh_only
+    }
+
+    /// The words that a saved plan does not say itself, each after a blank.
+    pub(crate) fn of_saved(&self) -> &'static str {
+        if self.force_conflicts {
+            " --force-conflicts"
+        } else {
+            ""
+        }
     }
 
     /// The words that say it again, each after a blank.
@@ -56,6 +76,8 @@ impl Selection {
             (" --destroy", self.destroy),
             (" --refresh-only", self.refresh_only),
             (" --refresh=false", !self.refresh),
+            (" --offline", self.offline),
+            (" --force-conflicts", self.force_conflicts),
         ] {
             text += if given { option } else { "" };
         }

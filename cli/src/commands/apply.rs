@@ -26,7 +26,7 @@ use crate::render::plan::counts;
 use crate::work::planning::{Order, plan};
 use crate::work::{
     Goal, Manner, Settings, Ship, Workshop, ask, carry_out, fleet, in_order, pattern, refuse,
-    unchanged,
+    unchanged, would_be_refused,
 };
 
 /// Runs the command.
@@ -40,7 +40,8 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Outcome {
     let approved = args.execution.auto_approve || by_environment;
     let asking = Asking::new(approved, context.global.asks_nobody());
     let sources = find::specs(&args.specs)?;
-    let platform = Arc::new(Platform::load(context)?);
+    let platform = Platform::load(context)?.forced(args.selection.force_conflicts);
+    let platform = Arc::new(platform);
     let settings = Settings::new(
         &platform.file,
         &args.execution,
@@ -64,7 +65,8 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Outcome {
 
 /// Carries out a saved plan. Whoever saved it has seen it, so nobody is asked.
 async fn saved(context: &Context, args: &ApplyArgs, path: &Path) -> Outcome {
-    let installation = Installation::open(context)?;
+    let platform = Platform::load(context)?.forced(args.selection.force_conflicts);
+    let installation = Installation::of(context, Arc::new(platform))?;
     let file = PlanFile::read(path, installation.secrets.keys())?;
     let platform = &installation.platform.file;
     let mut settings = Settings::new(platform, &args.execution, &args.approvals, args.detail)?;
@@ -99,7 +101,7 @@ async fn same(
         .iter()
         .map(|source| compiler.inputs(source))
         .collect();
-    unchanged(&work.installation, &work.store, &inputs, selection.refresh).await
+    unchanged(&work.installation, &work.store, &inputs, selection.looks()).await
 }
 
 fn tell_unchanged(
@@ -192,8 +194,17 @@ async fn preview(work: &Workshop, goal: &Goal) -> Result<(Digest, String), Failu
     let head = work.store.head(tenant).map_err(|error| of_state(&error))?;
     let catalog = &work.installation.platform.catalog;
     let order = goal.order(&work.store, head.as_ref(), catalog)?;
-    let planned = plan(&work.installation, head, &order, &work.settings.approvals).await?;
+    let approvals = &work.settings.approvals;
+    let planned = plan(
+        &work.installation,
+        Some(&work.store),
+        head,
+        &order,
+        approvals,
+    )
+    .await?;
     refuse(&planned, tenant)?;
+    would_be_refused(&planned)?;
     let line = format!("{tenant}: {}\n", counts(&planned.plan).line());
     Ok((planned.plan.id(), line))
 }

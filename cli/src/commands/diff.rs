@@ -148,6 +148,7 @@ fn show(
         catalog,
         tier: None,
         drift: None,
+        rehearsed: None,
         verdict: &Verdict::Allowed,
         inverse: None,
         estimate_ms: None,

@@ -23,7 +23,7 @@ use crate::platform::Platform;
 use crate::render;
 use crate::render::style::{STRONG, paint};
 use crate::work::planning::{Order, Planned, explain, plan};
-use crate::work::{approvals, in_order, saved_plan, unchanged};
+use crate::work::{approvals, in_order, saved_plan, unchanged, would_be_refused};
 
 /// What the plans of all tenants of a command share.
 struct Planner {
@@ -38,6 +38,8 @@ struct Planner {
 struct Told {
     news: bool,
     unread: bool,
+    /// What would be refused.
+    refused: Option<Failure>,
     text: String,
     json: Value,
     saved: Option<SavedPlan>,
@@ -69,6 +71,9 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Outcome {
             context.screen.print("\n");
         }
         context.screen.print(&one.text);
+        if let Some(refused) = &one.refused {
+            context.screen.complain(refused);
+        }
         told.push(Told {
             text: String::new(),
             ..one
@@ -80,7 +85,8 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Outcome {
 
 impl Planner {
     fn new(context: &Context, args: &PlanArgs) -> Result<Self, Failure> {
-        let platform = Arc::new(Platform::load(context)?);
+        let platform = Platform::load(context)?.forced(args.selection.force_conflicts);
+        let platform = Arc::new(platform);
         let compiler = Compiler::new(context, &platform)?;
         let installation = Installation::of(context, platform)?;
         let store = installation.store()?;
@@ -116,7 +122,7 @@ impl Planner {
             &self.installation,
             store,
             &inputs,
-            self.args.selection.refresh,
+            self.args.selection.looks(),
         )
         .await
     }
@@ -130,7 +136,8 @@ impl Planner {
         let order = Order::apply(desired, &self.args.selection)?;
         let head = self.head(&order.tenant)?;
         let approvals = approvals(&self.args.approvals)?;
-        let mut planned = plan(&self.installation, head, &order, &approvals).await?;
+        let store = self.store.as_ref();
+        let mut planned = plan(&self.installation, store, head, &order, &approvals).await?;
         if let Err(missing) = self.installation.secrets.check(&planned.plan) {
             self.context.screen.warn(&missing.message);
         }
@@ -160,6 +167,7 @@ impl Planner {
         Told {
             news: planned.has_news(),
             unread: !planned.unread.is_empty(),
+            refused: would_be_refused(planned).err(),
             text,
             json,
             saved: self
@@ -176,6 +184,7 @@ impl Planner {
         let screen = &self.context.screen;
         let changed = told.iter().filter(|it| it.news).count();
         let unread = told.iter().filter(|it| it.unread).count();
+        let refused = told.iter().any(|it| it.refused.is_some());
         let count = same.len() + told.len();
         if self.wants_json() {
             let plans: Vec<_> = told.iter().map(|it| &it.json).collect();
@@ -191,13 +200,20 @@ impl Planner {
             let words = paint(STRONG, "No changes.");
             screen.print(&format!("{words} The tenant is as its spec says.\n"));
         }
+        if refused {
+            if self.args.out.is_some() {
+                screen.say("\nNot saved, since something would be refused.");
+            }
+            return Ok(Exit::Preflight);
+        }
         if let Some(path) = &self.args.out {
             let plans = told.into_iter().filter_map(|it| it.saved).collect();
             let file = PlanFile::new(crate::clock::now_ms(), plans);
             file.write(path, self.installation.secrets.keys())?;
             screen.say(&format!(
-                "\nSaved. To do exactly this: matih apply {}",
-                path.display()
+                "\nSaved. To do exactly this: matih apply {}{}",
+                path.display(),
+                self.args.selection.of_saved()
             ));
         } else if changed > 0 {
             screen.say(&format!("\nTo do it: {}", self.next(&told)));

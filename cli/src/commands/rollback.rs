@@ -33,7 +33,14 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Outcome {
         let head = store.head(&tenant).map_err(|error| of_state(&error))?;
         let catalog = installation.platform.catalog.clone();
         let order = goal.order(&store, head.as_ref(), &catalog)?;
-        let mut planned = plan(&installation, head, &order, &settings.approvals).await?;
+        let mut planned = plan(
+            &installation,
+            Some(&store),
+            head,
+            &order,
+            &settings.approvals,
+        )
+        .await?;
         let timings = store.timings().map_err(|error| of_state(&error))?;
         explain(
             &installation,

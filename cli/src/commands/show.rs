@@ -47,6 +47,7 @@ fn plan(context: &Context, path: &Path, output: Output) -> Outcome {
             plan: saved.plan,
             base,
             drift: None,
+            rehearsed: None,
             verdict,
             inverse: None,
             estimate_ms: None,

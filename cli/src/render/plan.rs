@@ -1,16 +1,18 @@
 //! A plan as people read it, before they say yes.
 //!
 //! From top to bottom: whose plan and from what, what has changed outside of matih, the actions
-//! by phase, what stands against it, what cannot be undone and what loses data, the way back, how
+//! by phase with what would come of each, what stands against it, what cannot be undone and what loses data, the way back, how
 //! long it may take, one line of numbers, and the command to type next.
 
 mod consequences;
 mod json;
 mod markdown;
+mod rehearsal;
 mod rows;
 
 use std::fmt::Write;
 
+use matih_executor::Rehearsed;
 use matih_model::{Catalog, Edit, Op, Plan, Snapshot, Tenancy};
 use matih_planner::{Drift, DriftReport, Inverse, Verdict};
 
@@ -34,6 +36,8 @@ pub(crate) struct PlanView<'a> {
     pub(crate) tier: Option<String>,
     /// What the world was like; none if nobody looked.
     pub(crate) drift: Option<&'a DriftReport>,
+    /// What would come of its actions; none if nobody was asked.
+    pub(crate) rehearsed: Option<&'a Rehearsed>,
     /// What the guard says.
     pub(crate) verdict: &'a Verdict,
     /// The way back.
@@ -142,6 +146,9 @@ fn is_unread(view: &PlanView<'_>) -> bool {
         .is_some_and(|report| report.resources.values().any(unknown))
 }
 
+/// Before what stands under a row.
+const INDENT: &str = "      ";
+
 fn row_text(view: &PlanView<'_>, row: &Row<'_>, width: usize) -> String {
     let style = match row.symbol() {
         "+" => ADD,
@@ -162,12 +169,11 @@ fn row_text(view: &PlanView<'_>, row: &Row<'_>, width: usize) -> String {
     let mut text = format!("{symbol} {name:<width$}{steps}{reason}");
     text.truncate(text.trim_end().len());
     text.push('\n');
-    text + &row_inside(view, row)
+    text + &row_inside(view, row) + &rehearsal::text(view, row.address, INDENT)
 }
 
 /// What differs inside of a resource.
 fn row_inside(view: &PlanView<'_>, row: &Row<'_>) -> String {
-    const INDENT: &str = "      ";
     let schema = view.catalog.get(&row.address.kind);
     let differences = |recorded: &matih_model::Recorded, changes: &[_]| {
         diff::attributes(schema, &recorded.applied(), changes, INDENT)
@@ -205,7 +211,7 @@ fn forced(row: &Row<'_>) -> String {
         paths if paths.is_empty() => String::new(),
         paths => {
             let remark = format!("# {} forces replacement", paths.join(", "));
-            format!("      {}\n", paint(BAD, remark))
+            format!("{INDENT}{}\n", paint(BAD, remark))
         }
     }
 }

@@ -67,6 +67,45 @@ async fn ask_while(
     }
 }
 
+/// How many findings a failure tells.
+const FEW: usize = 3;
+
+/// What the outside has against a plan, whatever comes first in it, as a failure.
+///
+/// # Errors
+/// It would refuse something (exit code 7).
+pub(crate) fn would_be_refused(planned: &Planned) -> Result<(), Failure> {
+    let rehearsed = planned.rehearsed.iter();
+    let refusals: Vec<_> = rehearsed
+        .flat_map(|it| it.refusals(&planned.plan))
+        .collect();
+    let Some((_, first)) = refusals.first() else {
+        return Ok(());
+    };
+    let changes = match refusals.len() {
+        1 => "1 change".to_owned(),
+        count => format!("{count} changes"),
+    };
+    let tenant = planned.plan.tenant();
+    let mut message =
+        format!("{changes} of the plan of {tenant} would be refused. Nothing was changed.");
+    for (address, error) in refusals.iter().take(FEW) {
+        message += &format!("\n  {address}: {error}");
+    }
+    if refusals.len() > FEW {
+        message += &format!("\n  and {} more, as the plan says", refusals.len() - FEW);
+    }
+    let failure = Failure::new(Exit::Preflight, message);
+    let hint = first
+        .hint
+        .as_deref()
+        .unwrap_or("correct the spec and plan again");
+    Err(match refusals.as_slice() {
+        [_] => failure.hint(hint),
+        _ => failure.hint(format!("{hint}; the plan says the others")),
+    })
+}
+
 /// What the guard has against a plan, as a failure.
 ///
 /// # Errors
@@ -77,7 +116,6 @@ pub(crate) fn refuse(planned: &Planned, tenant: &TenantId) -> Result<(), Failure
         Verdict::NeedsApproval(_) => (Exit::Approval, "needs an approval of its own"),
         Verdict::Refused(_) => (Exit::Denied, "is refused"),
     };
-    const FEW: usize = 3;
     let findings = planned.verdict.findings();
     let mut message = format!("The plan of {tenant} {what}. Nothing was changed.");
     for finding in findings.iter().take(FEW) {

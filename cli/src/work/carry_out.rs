@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::installation::of_state;
 use crate::render;
 use crate::render::report::Ended;
-use crate::work::agree::{ask_under_lock, refuse};
+use crate::work::agree::{ask_under_lock, refuse, would_be_refused};
 use crate::work::planning::{Order, Planned, explain, plan};
 use crate::work::{RunOnlooker, Workshop, locked, release, saved};
 
@@ -83,9 +83,7 @@ async fn under_lock(
                 store.head(),
                 &work.installation.platform.catalog,
             )?;
-            let approvals = &work.settings.approvals;
-            let planned =
-                plan(&work.installation, store.head().cloned(), &order, approvals).await?;
+            let planned = plan_now(work, store, &order).await?;
             (planned, Some(order))
         }
     };
@@ -109,6 +107,7 @@ async fn under_lock(
     }
     still_the_one_shown(&planned, goal, manner)?;
     refuse(&planned, goal.tenant())?;
+    would_be_refused(&planned)?;
     // Of many tenants, all plans were agreed to at once, before the first lock.
     if manner == Manner::Alone && planned.has_news() {
         ask_under_lock(work, store, goal.question()).await?;
@@ -125,6 +124,20 @@ async fn under_lock(
         ended.exit = Exit::Partial;
     }
     Ok(ended)
+}
+
+/// The plan from what is recorded now.
+async fn plan_now(work: &Workshop, store: &LockedStore, order: &Order) -> Result<Planned, Failure> {
+    let head = store.head().cloned();
+    let approvals = &work.settings.approvals;
+    plan(
+        &work.installation,
+        Some(&work.store),
+        head,
+        order,
+        approvals,
+    )
+    .await
 }
 
 /// Settles what a crash left, and says so.
@@ -261,8 +274,7 @@ async fn back(
         store.head(),
         &work.installation.platform.catalog,
     )?;
-    let approvals = &work.settings.approvals;
-    let back = plan(&work.installation, store.head().cloned(), &order, approvals).await?;
+    let back = plan_now(work, store, &order).await?;
     if let Err(failure) = refuse(&back, store.tenant()) {
         work.context.screen.complain(&failure);
         return Ok(());

@@ -1,9 +1,10 @@
 //! A plan, and all that is told with it: what has changed outside, what the guard says, the way
 //! back, how long it may take.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use matih_executor::observe;
+use matih_executor::{Rehearsed, observe, rehearse};
 use matih_model::{
     Address, Catalog, Digest, Observation, Plan, ResourceGraph, Snapshot, TenantId, Verb,
 };
@@ -11,6 +12,7 @@ use matih_planner::{
     Approvals, Drift, DriftReport, Inverse, PlanInput, PlanOptions, PlannerError, Verdict, drift,
     guard, inverse,
 };
+use matih_state::Store;
 
 use crate::args::Selection;
 use crate::compiler::Desired;
@@ -40,6 +42,8 @@ pub(crate) struct Order {
     pub(crate) spec: Option<String>,
     /// Look at the world first.
     pub(crate) refresh: bool,
+    /// Ask what would come of the plan.
+    pub(crate) rehearse: bool,
 }
 
 impl Order {
@@ -86,7 +90,8 @@ impl Order {
             options,
             tier: Some(desired.tier),
             spec: Some(desired.spec),
-            refresh: selection.refresh,
+            refresh: selection.looks(),
+            rehearse: !selection.offline,
         })
     }
 }
@@ -109,6 +114,8 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) base: Option<Arc<Snapshot>>,
     pub(crate) drift: Option<DriftReport>,
+    /// None if nobody was asked.
+    pub(crate) rehearsed: Option<Rehearsed>,
     pub(crate) verdict: Verdict,
     pub(crate) inverse: Option<Inverse>,
     pub(crate) estimate_ms: Option<u64>,
@@ -140,6 +147,7 @@ impl Planned {
             catalog,
             tier: self.tier.clone(),
             drift: self.drift.as_ref(),
+            rehearsed: self.rehearsed.as_ref(),
             verdict: &self.verdict,
             inverse: self.inverse.as_ref(),
             estimate_ms: self.estimate_ms,
@@ -153,12 +161,13 @@ impl Planned {
     }
 }
 
-/// Looks at the world and plans.
+/// Looks at the world, plans, and asks what would come of it.
 ///
 /// # Errors
 /// The order contradicts itself, or a provider cannot be opened.
 pub(crate) async fn plan(
     installation: &Installation,
+    store: Option<&Store>,
     base: Option<Arc<Snapshot>>,
     order: &Order,
     approvals: &Approvals,
@@ -172,18 +181,26 @@ pub(crate) async fn plan(
         }
         _ => None,
     };
-    let nothing = Observation::default();
-    let plan = matih_planner::plan(&PlanInput {
-        tenant: &order.tenant,
-        base: base.as_deref(),
-        desired: &order.desired,
-        observation: observation.as_ref().unwrap_or(&nothing),
-        catalog,
-        options: &order.options,
-        verb: order.verb.clone(),
-        inputs: order.inputs,
-    })
-    .map_err(|error| of_planner(&error))?;
+    let mut options = order.options.clone();
+    let (plan, rehearsed) = loop {
+        let plan = compare(
+            catalog,
+            base.as_deref(),
+            observation.as_ref(),
+            order,
+            &options,
+        )?;
+        let rehearsed = ask(installation, store, base.as_deref(), order, &plan).await?;
+        let before = options.unalterable.len();
+        let unalterable = rehearsed.iter().flat_map(Rehearsed::unalterable);
+        options
+            .unalterable
+            .extend(unalterable.map(|(address, word)| (address.clone(), word)));
+        // What the server cannot alter is made anew, and what hangs on that is asked about again.
+        if options.unalterable.len() == before {
+            break (plan, rehearsed);
+        }
+    };
     tracing::debug!(tenant = %order.tenant, plan = %plan.id(), actions = plan.actions().len());
     let drift = match (&base, &observation) {
         (Some(base), Some(observation)) => Some(drift(base, observation, catalog)),
@@ -195,11 +212,53 @@ pub(crate) async fn plan(
         plan,
         base,
         drift,
+        rehearsed,
         verdict,
         inverse: None,
         estimate_ms: None,
         tier: order.tier.clone(),
     })
+}
+
+fn compare(
+    catalog: &Catalog,
+    base: Option<&Snapshot>,
+    observation: Option<&Observation>,
+    order: &Order,
+    options: &PlanOptions,
+) -> Result<Plan, Failure> {
+    let nothing = Observation::default();
+    let input = PlanInput {
+        tenant: &order.tenant,
+        base,
+        desired: &order.desired,
+        observation: observation.unwrap_or(&nothing),
+        catalog,
+        options,
+        verb: order.verb.clone(),
+        inputs: order.inputs,
+    };
+    matih_planner::plan(&input).map_err(|error| of_planner(&error))
+}
+
+/// Asks what would come of a plan, if that is wanted and there is anybody to ask: without a
+/// target, all is simulated, and nothing is opened.
+async fn ask(
+    installation: &Installation,
+    store: Option<&Store>,
+    base: Option<&Snapshot>,
+    order: &Order,
+    plan: &Plan,
+) -> Result<Option<Rehearsed>, Failure> {
+    let targets = &installation.platform.settings.targets;
+    if !order.rehearse || targets.is_empty() || plan.actions().is_empty() {
+        return Ok(None);
+    }
+    // Before the first apply there is no installation, and nothing of it in the world.
+    let own = store.map_or("new", Store::installation);
+    let time = look().timeout;
+    let rehearsed = rehearse(installation.registry()?, plan, base, own, time).await;
+    Ok(Some(rehearsed))
 }
 
 /// What could not be read, of all that was asked for, and that no action of the plan will look at.

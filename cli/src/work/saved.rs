@@ -14,6 +14,9 @@ use crate::plan_file::SavedPlan;
 use crate::work::planning::{Order, Planned};
 use crate::work::{Workshop, look};
 
+/// So many hands on one object are told.
+const HANDS: usize = 3;
+
 /// A plan as it is saved.
 pub(crate) fn saved_plan(
     order: &Order,
@@ -62,10 +65,8 @@ pub(super) async fn check(
         let mut seen = observe(work.installation.registry()?, &heads, &look()).await;
         let seen = seen.remove(plan.tenant()).unwrap_or_default();
         if let Some(address) = moved(plan, head, &seen) {
-            return Err(stale(
-                plan,
-                &format!("{address} has changed since the plan was made"),
-            ));
+            let what = whose(seen.get(address));
+            return Err(stale(plan, &format!("{address} {what}")));
         }
     }
     let verdict = guard(plan, head.as_deref(), &work.settings.approvals);
@@ -73,6 +74,7 @@ pub(super) async fn check(
         plan: plan.clone(),
         base: head,
         drift: None,
+        rehearsed: None,
         verdict,
         inverse: None,
         estimate_ms: None,
@@ -128,6 +130,21 @@ fn moved<'a>(plan: &'a Plan, head: &Snapshot, seen: &Observation) -> Option<&'a 
         .iter()
         .find(|(address, version)| token(address).as_ref() != Some(version));
     read.map(|(address, _)| address)
+}
+
+/// What has become of an object since the plan was made, and who did it.
+fn whose(seen: Option<&Reading>) -> String {
+    match seen {
+        Some(Reading::Missing) => "is gone".to_owned(),
+        Some(Reading::Unknown(why)) => format!("cannot be read any more: {why}"),
+        Some(Reading::Present(observed)) if !observed.touches.is_empty() => {
+            let hands = observed.touches.iter().take(HANDS);
+            let hands = hands.map(|touch| format!("`{}` {touch}", touch.path));
+            let hands: Vec<_> = hands.collect();
+            format!("was changed since the plan was made: {}", hands.join(", "))
+        }
+        _ => "has changed since the plan was made".to_owned(),
+    }
 }
 
 fn stale(plan: &Plan, why: &str) -> Failure {

@@ -2,17 +2,20 @@
 //!
 //! `{v, tenant, tier, tenancy, verb, plan, inputs, base: {serial, id}, refreshed, summary, waves,
 //! estimate_ms, changes: [{address, phase, steps, actions, reason, undo, before, after, attributes:
-//! [{path, before, after, forces_replacement, sensitive}]}], edits: [{edit, address, to}], drift,
+//! [{path, before, after, forces_replacement, sensitive}], rehearsal: {answer, why, hint, checked,
+//! filled, paths, objects, warnings}}], edits: [{edit, address, to}], drift,
 //! notes, guard, undo: {summary, one_way, loses_data}}`. A change's `before` and `after` are all of
 //! the resource's attributes as recorded and as desired, null where there are none, so that a
-//! policy can judge what is about to be; its `attributes` are those that an update changes. Values
+//! policy can judge what is about to be; its `attributes` are those that an update changes. Its
+//! `rehearsal` is there where the provider can be asked; of its keys an answer has its own: `accepted`,
+//! `not_yet`, `refused`, `misfit` (whatever comes first), `immutable`. Values
 //! are as in [`matih_model::value`]; a sensitive one is `{"$sensitive": true}` in a change, and
 //! `(sensitive value)` among all attributes.
 
 use matih_model::{AttributeChange, Attributes, Edit, Op};
 use serde_json::{Value, json};
 
-use super::{PlanView, Row, counts, rows};
+use super::{PlanView, Row, counts, rehearsal, rows};
 use crate::render::{drift, value};
 
 /// The plan as one JSON object.
@@ -23,7 +26,7 @@ pub(crate) fn json(view: &PlanView<'_>) -> Value {
         .iter()
         .flat_map(|(phase, rows)| rows.iter().map(move |row| (phase, row)))
         .map(|(phase, row)| {
-            json!({
+            let mut change = json!({
                 "address": row.address,
                 "phase": phase,
                 "steps": row.steps(),
@@ -34,7 +37,12 @@ pub(crate) fn json(view: &PlanView<'_>) -> Value {
                 "before": before(view, row),
                 "after": after(view, row),
                 "attributes": attributes(row),
-            })
+            });
+            let rehearsal = rehearsal::json(view, row.address);
+            if let (Some(rehearsal), Some(fields)) = (rehearsal, change.as_object_mut()) {
+                fields.insert("rehearsal".to_owned(), rehearsal);
+            }
+            change
         })
         .collect();
     let waves: Vec<_> = plan

@@ -101,6 +101,7 @@ fn seen<T>(
         catalog: &catalog,
         tier: Some("FREE".to_owned()),
         drift: None,
+        rehearsed: None,
         verdict: &verdict,
         inverse: Some(&inverse),
         estimate_ms: Some(61_000),

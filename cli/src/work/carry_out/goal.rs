@@ -183,6 +183,7 @@ fn order(
         tier: None,
         spec: None,
         refresh,
+        rehearse: true,
     }
 }
 

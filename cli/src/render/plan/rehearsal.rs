@@ -1,0 +1,90 @@
+//! What would come of an action, as its provider was told: a line under its row, and for programs.
+
+use std::fmt::Write;
+
+use matih_model::{Address, Answer, ObjectChange, Rehearsal};
+use serde_json::{Value, json};
+
+use super::PlanView;
+use crate::render::style::{ADD, BAD, CHANGE, FAINT, REMOVE, WARN, paint};
+use crate::render::{diff, value};
+
+/// How long a value on one line may be.
+const WIDTH: usize = 80;
+
+/// The lines under a row, each after `indent`.
+pub(super) fn text(view: &PlanView<'_>, address: &Address, indent: &str) -> String {
+    let Some(rehearsal) = of(view, address) else {
+        return String::new();
+    };
+    let mut text = String::new();
+    for object in &rehearsal.objects {
+        text += &inside(object, view.detail, indent);
+    }
+    let answer = &rehearsal.answer;
+    let style = match answer {
+        Answer::Refused(_) | Answer::Misfit(_) | Answer::Immutable { .. } => BAD,
+        _ => FAINT,
+    };
+    let _ = writeln!(text, "{indent}{}", paint(style, format!("# {answer}")));
+    if let Answer::Accepted { filled } = answer
+        && view.detail
+    {
+        for it in filled {
+            let value = value::one_line(&it.value, WIDTH);
+            let line = format!("# the server sets {} = {value}", it.path);
+            let _ = writeln!(text, "{indent}{}", paint(FAINT, line));
+        }
+    }
+    for warning in &rehearsal.warnings {
+        let line = format!("# the server warns: {warning}");
+        let _ = writeln!(text, "{indent}{}", paint(WARN, line));
+    }
+    text
+}
+
+/// One object inside of a resource; one that comes or goes is shown whole only in detail.
+fn inside(object: &ObjectChange, detail: bool, indent: &str) -> String {
+    let (symbol, style) = match (&object.before, &object.after) {
+        (None, _) => ("+", ADD),
+        (_, None) => ("-", REMOVE),
+        _ => ("~", CHANGE),
+    };
+    let mut text = format!("{indent}{} {}\n", paint(style, symbol), object.name);
+    let deeper = format!("{indent}  ");
+    if detail || symbol == "~" {
+        let of = |side: &Option<matih_model::Text>| side.as_deref().unwrap_or_default().to_owned();
+        text += &diff::unified(&of(&object.before), &of(&object.after), &deeper);
+    }
+    text
+}
+
+/// For programs; null where nobody was asked.
+pub(super) fn json(view: &PlanView<'_>, address: &Address) -> Option<Value> {
+    let rehearsal = of(view, address)?;
+    let mut document = match &rehearsal.answer {
+        Answer::Silent => json!({ "answer": "silent" }),
+        Answer::Accepted { filled } => json!({ "answer": "accepted", "filled": filled }),
+        Answer::NotYet { why, checked } => {
+            json!({ "answer": "not_yet", "why": why, "checked": checked })
+        }
+        Answer::Refused(error) => {
+            json!({ "answer": "refused", "why": error.message, "hint": error.hint })
+        }
+        Answer::Misfit(error) => {
+            json!({ "answer": "misfit", "why": error.message, "hint": error.hint })
+        }
+        Answer::Immutable { paths, told } => {
+            json!({ "answer": "immutable", "why": told, "paths": paths })
+        }
+    };
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("objects".to_owned(), json!(rehearsal.objects));
+        fields.insert("warnings".to_owned(), json!(rehearsal.warnings));
+    }
+    Some(document)
+}
+
+fn of<'a>(view: &PlanView<'a>, address: &Address) -> Option<&'a Rehearsal> {
+    view.rehearsed?.0.get(address)
+}
