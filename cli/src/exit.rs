@@ -83,7 +83,9 @@ impl Exit {
             Self::Locked => "another run holds the tenant's lock",
             Self::Denied => "refused by a guard",
             Self::Invalid => "a spec, platform file or blueprint is wrong",
-            Self::Preflight => "a check failed before anything was changed",
+            Self::Preflight => {
+                "a check failed, or a change would be refused, before anything was changed"
+            }
             Self::Stale => "the saved plan no longer fits the tenant",
             Self::Approval => "an approval is needed and nobody can be asked",
             Self::Usage => "the command line is wrong",

@@ -5,6 +5,7 @@ mod bench;
 mod crash;
 mod faults;
 mod observe;
+mod rehearse;
 mod seeds;
 mod stop;
 mod tenant;

@@ -3,6 +3,7 @@
 use matih_model::{ErrorKind, Kind, Point, Reading};
 
 use super::hand::{Hand, contains, failed, holds, same, worked};
+use super::rehearsals::rehearse_changes_nothing;
 use super::tokens::{
     list_shows_one_installation_and_tenant, token_differs_when_ours_was_changed,
     token_stays_when_the_server_changes_its_own,
@@ -50,6 +51,7 @@ cases! {
     token_stays_when_the_server_changes_its_own
     token_differs_when_ours_was_changed
     list_shows_one_installation_and_tenant
+    rehearse_changes_nothing
 }
 
 async fn create_makes_what_is_wanted(bench: &dyn Bench) -> Result {

@@ -8,6 +8,7 @@
 mod cases;
 mod hand;
 mod own;
+mod rehearsals;
 mod tokens;
 
 use std::future::Future;

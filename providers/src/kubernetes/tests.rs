@@ -1,5 +1,6 @@
 //! What a real server says, kept as text, and a real server where there is one.
 
+mod asked;
 mod books;
 mod contract;
 mod fake;

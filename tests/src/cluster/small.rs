@@ -138,8 +138,9 @@ fn manifests(namespace: &str, shape: u32) -> Vec<(&'static str, Value)> {
     rows.into_iter().map(object).collect()
 }
 
-/// A value of a spec; JSON but for the signs between keys and values.
-fn toml(value: &Value) -> String {
+/// A value in a spec; JSON but for the signs between keys and values.
+#[must_use]
+pub fn toml(value: &Value) -> String {
     match value {
         Value::Object(map) => {
             let pairs = map
