@@ -22,6 +22,8 @@ impl<'a> Ground<'a> {
     #[track_caller]
     fn in_a_namespace(cluster: &'a Cluster, tenant: &'a str) -> Self {
         cluster.wait_until_quiet();
+        // What a test that failed has left.
+        let _ = cluster.kubectl(&["delete", "namespace", tenant, "--ignore-not-found"]);
         cluster.make(&format!(
             "apiVersion: v1\nkind: Namespace\nmetadata: {{ name: {tenant} }}\n"
         ));

@@ -90,7 +90,13 @@ pub(crate) fn would_be_refused(planned: &Planned) -> Result<(), Failure> {
     let mut message =
         format!("{changes} of the plan of {tenant} would be refused. Nothing was changed.");
     for (address, error) in refusals.iter().take(FEW) {
-        message += &format!("\n  {address}: {error}");
+        let own = error.message.starts_with(&address.to_string());
+        let about = if own {
+            String::new()
+        } else {
+            format!("{address}: ")
+        };
+        message += &format!("\n  {about}{error}");
     }
     if refusals.len() > FEW {
         message += &format!("\n  and {} more, as the plan says", refusals.len() - FEW);

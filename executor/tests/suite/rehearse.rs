@@ -14,8 +14,8 @@ use crate::bench::Bench;
 use crate::tenant::{acme, first, graph, second};
 
 /// Answers by a script, and notes what it was asked.
-struct Oracle<'a> {
-    bench: &'a Bench,
+struct Oracle {
+    kinds: Vec<KindSchema>,
     answer: fn(&Rehearse<'_>) -> Answer,
     how: How,
     asked: Mutex<Vec<String>>,
@@ -33,13 +33,13 @@ fn nobody<T>() -> Result<T, ProviderError> {
     Err(ProviderError::new(ErrorKind::Invalid, message))
 }
 
-impl Provider for Oracle<'static> {
+impl Provider for Oracle {
     fn name(&self) -> &str {
         "oracle"
     }
 
     fn kinds(&self) -> Vec<KindSchema> {
-        self.bench.world.kinds()
+        self.kinds.clone()
     }
 
     fn read<'a>(&'a self, _: &'a [ReadRequest<'a>]) -> ProviderFuture<'a, Vec<Reading>> {
@@ -89,14 +89,14 @@ impl Provider for Oracle<'static> {
 
 /// What was answered about a plan, and what was asked.
 async fn ask(
-    bench: &'static Bench,
+    bench: &Bench,
     plan: &Plan,
     how: How,
     answer: fn(&Rehearse<'_>) -> Answer,
 ) -> (Rehearsed, Vec<String>) {
-    let asked = Mutex::default();
+    let (kinds, asked) = (bench.world.kinds(), Mutex::default());
     let oracle = Arc::new(Oracle {
-        bench,
+        kinds,
         answer,
         how,
         asked,
@@ -109,9 +109,9 @@ async fn ask(
     (rehearsed, asked)
 }
 
-/// A world in which the first version is applied, for as long as the process lives.
-async fn applied() -> &'static Bench {
-    let bench: &'static Bench = Box::leak(Box::new(Bench::new()));
+/// A world in which the first version is applied.
+async fn applied() -> Bench {
+    let bench = Bench::new();
     bench.apply(&first(), &()).await.unwrap();
     bench
 }
@@ -124,7 +124,7 @@ fn refused(_: &Rehearse<'_>) -> Answer {
 async fn each_create_and_update_is_asked_about_as_it_will_be_sent() {
     let bench = applied().await;
     let plan = bench.plan(&second(), Verb::Apply).await;
-    let (rehearsed, asked) = ask(bench, &plan, How::Well, |_| Answer::not_yet("x")).await;
+    let (rehearsed, asked) = ask(&bench, &plan, How::Well, |_| Answer::not_yet("x")).await;
     let begin = |text: &str| asked.iter().filter(|it| it.starts_with(text)).count();
     assert_eq!(begin("Create acme/dns.record/docs "), 1, "{asked:#?}");
     assert_eq!(begin("Replace acme/dns.record/mail "), 1, "{asked:#?}");
@@ -138,9 +138,9 @@ async fn each_create_and_update_is_asked_about_as_it_will_be_sent() {
     let www = asked.iter().find(|it| it.contains("record/www")).unwrap();
     assert!(www.contains(r#""zone":"acme.example""#), "{www}");
 
-    let fresh: &'static Bench = Box::leak(Box::new(Bench::new()));
+    let fresh = Bench::new();
     let plan = fresh.plan(&first(), Verb::Apply).await;
-    let (_, asked) = ask(fresh, &plan, How::Well, |_| Answer::Silent).await;
+    let (_, asked) = ask(&fresh, &plan, How::Well, |_| Answer::Silent).await;
     let www = asked.iter().find(|it| it.contains("record/www")).unwrap();
     assert!(
         www.contains(r#""zone":{"$ref":"acme/dns.zone/zone""#),
@@ -152,7 +152,7 @@ async fn each_create_and_update_is_asked_about_as_it_will_be_sent() {
 async fn a_refusal_counts_if_nothing_that_comes_first_may_cure_it() {
     let bench = applied().await;
     let plan = bench.plan(&second(), Verb::Apply).await;
-    let (rehearsed, _) = ask(bench, &plan, How::Well, refused).await;
+    let (rehearsed, _) = ask(&bench, &plan, How::Well, refused).await;
     let names = |rehearsed: &Rehearsed| -> Vec<String> {
         let refusals = rehearsed.refusals(&plan).into_iter();
         refusals
@@ -162,7 +162,7 @@ async fn a_refusal_counts_if_nothing_that_comes_first_may_cure_it() {
     // The others wait for the zone, which waits for the tenant's record.
     assert_eq!(names(&rehearsed), ["tenant.record/acme"]);
     let misfit = |_: &Rehearse<'_>| Answer::Misfit(ProviderError::new(ErrorKind::Invalid, "no"));
-    let (rehearsed, asked) = ask(bench, &plan, How::Well, misfit).await;
+    let (rehearsed, asked) = ask(&bench, &plan, How::Well, misfit).await;
     assert_eq!(
         names(&rehearsed).len(),
         asked.len(),
@@ -176,7 +176,7 @@ async fn a_refusal_counts_if_nothing_that_comes_first_may_cure_it() {
         },
         _ => Answer::Silent,
     };
-    let (rehearsed, _) = ask(bench, &plan, How::Well, immutable).await;
+    let (rehearsed, _) = ask(&bench, &plan, How::Well, immutable).await;
     assert_eq!(rehearsed.unalterable().count(), rehearsed.0.len());
     assert!(names(&rehearsed).is_empty() && !rehearsed.0.is_empty());
 }
@@ -190,7 +190,7 @@ async fn who_does_not_answer_has_accepted_nothing() {
         (How::NotAtAll, "it is asleep"),
     ] {
         let accept = |_: &Rehearse<'_>| Answer::Accepted { filled: Vec::new() };
-        let (rehearsed, asked) = ask(bench, &plan, how, accept).await;
+        let (rehearsed, asked) = ask(&bench, &plan, how, accept).await;
         assert_eq!(rehearsed.0.len(), asked.len());
         for (address, it) in &rehearsed.0 {
             let text = it.answer.to_string();
@@ -202,9 +202,9 @@ async fn who_does_not_answer_has_accepted_nothing() {
     }
     let nothing = bench.plan(&first(), Verb::Apply).await;
     assert!(nothing.is_empty());
-    let (rehearsed, asked) = ask(bench, &nothing, How::Well, refused).await;
+    let (rehearsed, asked) = ask(&bench, &nothing, How::Well, refused).await;
     assert!(rehearsed.0.is_empty() && asked.is_empty());
     let gone = bench.plan(&graph(Vec::new()), Verb::Apply).await;
-    let (_, asked) = ask(bench, &gone, How::Well, refused).await;
+    let (_, asked) = ask(&bench, &gone, How::Well, refused).await;
     assert!(asked.is_empty(), "a delete was asked about: {asked:?}");
 }
