@@ -47,6 +47,9 @@ impl<'a> PlanInput<'a> {
     }
 }
 
+/// What the outside says that it cannot alter in place: of a resource, the paths and its words.
+pub type Unalterable = BTreeMap<Address, (Vec<AttributePath>, Text)>;
+
 /// What was asked for beside the two states. The default asks for nothing special.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanOptions {
@@ -56,9 +59,8 @@ pub struct PlanOptions {
     pub excludes: Vec<AddressPattern>,
     /// Replace these, whether they differ or not.
     pub replace: Vec<Address>,
-    /// Replace these where they would be updated: what the outside says that it cannot alter, and
-    /// its words.
-    pub unalterable: BTreeMap<Address, (Vec<AttributePath>, Text)>,
+    /// Replace these where they would be updated.
+    pub unalterable: Unalterable,
     /// Take everything down, whatever is desired.
     pub destroy: bool,
     /// Touch nothing; only bring the record up to what was read.

@@ -9,7 +9,7 @@ use matih_model::{
 
 use crate::after::after;
 use crate::error::PlannerError;
-use crate::input::{PlanInput, PlanOptions};
+use crate::input::{PlanInput, PlanOptions, Unalterable};
 
 /// What it would take to undo a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,8 @@ pub struct Inverse {
     pub loses_data: Vec<Address>,
 }
 
-/// Plans the way back: from the record as it will be after `plan`, to `base`.
+/// Plans the way back: from the record as it will be after `plan`, to `base`. What could not be
+/// altered on the way there cannot be altered on the way back.
 ///
 /// # Errors
 /// As [`crate::plan`]: the base cannot be desired again, since it refers to what is not in it.
@@ -32,6 +33,7 @@ pub fn inverse(
     plan: &Plan,
     base: Option<&Snapshot>,
     catalog: &Catalog,
+    unalterable: &Unalterable,
 ) -> Result<Inverse, PlannerError> {
     let resources = after(plan, base, &mut |action, _| predicted(action, catalog));
     let verb = base.map_or(Verb::Destroy, |base| Verb::Rollback(base.id()));
@@ -64,6 +66,7 @@ pub fn inverse(
         catalog,
         options: &PlanOptions {
             moved: moved.collect(),
+            unalterable: unalterable.clone(),
             ..PlanOptions::default()
         },
         verb,

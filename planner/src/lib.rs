@@ -49,7 +49,7 @@ pub use diff::diff;
 pub use drift::{Drift, DriftReport, drift};
 pub use error::PlannerError;
 pub use guard::{Approvals, Finding, Rule, Verdict, guard};
-pub use input::{AddressPattern, PatternError, PlanInput, PlanOptions};
+pub use input::{AddressPattern, PatternError, PlanInput, PlanOptions, Unalterable};
 pub use inverse::{Inverse, inverse};
 pub use moves::moves_between;
 

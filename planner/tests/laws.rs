@@ -283,7 +283,7 @@ proptest! {
         case.observation.readings.clear();
         let before = case.base.clone().unwrap();
         let plan = case.plan();
-        let undo = inverse(&plan, Some(&before), catalog()).unwrap();
+        let undo = inverse(&plan, Some(&before), catalog(), &case.options.unalterable).unwrap();
         let after = carry_out(Some(&before), &plan);
         let back = Case::from(Some(after), before.as_desired());
         let returned = back.carried_out();

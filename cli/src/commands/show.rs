@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use matih_model::Address;
-use matih_planner::{Approvals, guard};
+use matih_planner::{Approvals, Unalterable, guard};
 use serde_json::json;
 
 use crate::args::{Output, ShowArgs};
@@ -48,6 +48,7 @@ fn plan(context: &Context, path: &Path, output: Output) -> Outcome {
             base,
             drift: None,
             rehearsed: None,
+            unalterable: Unalterable::new(),
             verdict,
             inverse: None,
             estimate_ms: None,

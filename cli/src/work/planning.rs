@@ -9,8 +9,8 @@ use matih_model::{
     Address, Catalog, Digest, Observation, Plan, ResourceGraph, Snapshot, TenantId, Verb,
 };
 use matih_planner::{
-    Approvals, Drift, DriftReport, Inverse, PlanInput, PlanOptions, PlannerError, Verdict, drift,
-    guard, inverse,
+    Approvals, Drift, DriftReport, Inverse, PlanInput, PlanOptions, PlannerError, Unalterable,
+    Verdict, drift, guard, inverse,
 };
 use matih_state::Store;
 
@@ -116,6 +116,8 @@ pub(crate) struct Planned {
     pub(crate) drift: Option<DriftReport>,
     /// None if nobody was asked.
     pub(crate) rehearsed: Option<Rehearsed>,
+    /// What is made anew since the outside cannot alter it.
+    pub(crate) unalterable: Unalterable,
     pub(crate) verdict: Verdict,
     pub(crate) inverse: Option<Inverse>,
     pub(crate) estimate_ms: Option<u64>,
@@ -213,6 +215,7 @@ pub(crate) async fn plan(
         base,
         drift,
         rehearsed,
+        unalterable: options.unalterable,
         verdict,
         inverse: None,
         estimate_ms: None,
@@ -295,7 +298,12 @@ pub(crate) fn explain(
 ) -> Result<(), Failure> {
     if planned.has_news() {
         let catalog = &installation.platform.catalog;
-        let back = inverse(&planned.plan, planned.base.as_deref(), catalog);
+        let back = inverse(
+            &planned.plan,
+            planned.base.as_deref(),
+            catalog,
+            &planned.unalterable,
+        );
         planned.inverse = Some(back.map_err(|error| of_planner(&error))?);
         planned.estimate_ms = estimate(&planned.plan, timings, parallelism);
     }

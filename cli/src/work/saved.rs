@@ -4,7 +4,7 @@ use std::path::Path;
 
 use matih_executor::observe;
 use matih_model::{Address, Observation, Plan, Reading, Snapshot, Version};
-use matih_planner::guard;
+use matih_planner::{Unalterable, guard};
 use matih_state::LockedStore;
 
 use crate::compiler::Compiler;
@@ -75,6 +75,7 @@ pub(super) async fn check(
         base: head,
         drift: None,
         rehearsed: None,
+        unalterable: Unalterable::new(),
         verdict,
         inverse: None,
         estimate_ms: None,

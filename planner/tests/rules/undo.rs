@@ -1,7 +1,7 @@
 //! The way back, and drift.
 
 use matih_model::{Reading, UndoClass, Verb};
-use matih_planner::{Drift, drift, inverse};
+use matih_planner::{Drift, Unalterable, drift, inverse};
 
 use crate::world::{Case, at, catalog, res, short, show};
 
@@ -21,7 +21,13 @@ fn the_inverse_names_the_way_back_what_is_one_way_and_what_loses_data() {
             res("box/refers").refers("size", "box/kept", "rev"),
         ],
     );
-    let undo = inverse(&case.plan(), case.base.as_ref(), catalog()).unwrap();
+    let undo = inverse(
+        &case.plan(),
+        case.base.as_ref(),
+        catalog(),
+        &Unalterable::new(),
+    )
+    .unwrap();
     let acts: Vec<_> = undo
         .plan
         .actions()
@@ -50,7 +56,7 @@ fn the_inverse_names_the_way_back_what_is_one_way_and_what_loses_data() {
 #[test]
 fn the_inverse_of_a_first_apply_takes_everything_down() {
     let case = Case::fresh([res("box/a"), res("box/b").refers("size", "box/a", "ip")]);
-    let undo = inverse(&case.plan(), None, catalog()).unwrap();
+    let undo = inverse(&case.plan(), None, catalog(), &Unalterable::new()).unwrap();
     assert_eq!(
         show(&undo.plan),
         [
@@ -64,7 +70,13 @@ fn the_inverse_of_a_first_apply_takes_everything_down() {
 #[test]
 fn the_inverse_of_a_move_moves_back() {
     let case = Case::new([res("box/a")], [res("box/b")]).moved("box/a", "box/b");
-    let undo = inverse(&case.plan(), case.base.as_ref(), catalog()).unwrap();
+    let undo = inverse(
+        &case.plan(),
+        case.base.as_ref(),
+        catalog(),
+        &Unalterable::new(),
+    )
+    .unwrap();
     assert_eq!(show(&undo.plan), ["move box/b to box/a"]);
 }
 
@@ -147,4 +159,15 @@ fn drift_at_an_ignored_path_is_none() {
         .sees("box/a", |it| _ = it.attributes.insert("size", 2));
     let report = drift(case.base.as_ref().unwrap(), &case.observation, catalog());
     assert!(report.in_sync());
+}
+
+#[test]
+fn what_cannot_be_altered_there_cannot_be_altered_back() {
+    let mut case = Case::new([res("box/a").set("size", 1)], [res("box/a").set("size", 2)]);
+    let word = (vec!["size".parse().unwrap()], "size: is fixed".into());
+    case.options.unalterable.insert(at("box/a"), word);
+    let unalterable = &case.options.unalterable;
+    let undo = inverse(&case.plan(), case.base.as_ref(), catalog(), unalterable).unwrap();
+    let verbs: Vec<&str> = undo.plan.actions().iter().map(|it| it.op.verb()).collect();
+    assert_eq!(verbs, ["delete", "create"]);
 }

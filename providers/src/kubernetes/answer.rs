@@ -7,6 +7,7 @@
 use matih_model::{AttributePath, Attributes, ErrorKind, Filled, Text, Value};
 
 use super::failure::{Cause, Failure};
+use super::json::at;
 use super::live::Live;
 use super::manifest::shape;
 use super::mark;
@@ -85,6 +86,7 @@ pub(super) fn filled(now: &Live, before: Option<&Live>, manifest: &Attributes) -
         let mut seen = project(live, &asked).manifest;
         without_the_servers(&mut seen);
         mark::strip(&mut seen);
+        unlabel(&mut seen, &asked);
         Value::Map(seen)
     };
     let path = AttributePath::root().join("manifest");
@@ -113,7 +115,7 @@ fn differ(
             let of = |value: Option<&'_ Value>, key: &str| -> Option<Value> {
                 value.and_then(Value::as_map)?.get(key).cloned()
             };
-            for (key, now) in now.iter().filter(|(key, _)| !is_ours(path, key)) {
+            for (key, now) in now.iter() {
                 let (asked, before) = (of(asked, key), of(before, key));
                 differ(
                     asked.as_ref(),
@@ -139,10 +141,19 @@ fn differ(
     }
 }
 
-/// What we set ourselves beside the manifest.
-fn is_ours(path: &AttributePath, key: &str) -> bool {
-    let ours = [mark::MANAGED_BY, mark::TENANT].contains(&key);
-    ours && path.parts().last().is_some_and(|it| &**it == "labels")
+/// Takes off the labels that we set ourselves beside the manifest.
+fn unlabel(seen: &mut Attributes, asked: &Attributes) {
+    let metadata = seen.get_mut("metadata").and_then(|it| match it {
+        Value::Map(metadata) => metadata.get_mut("labels"),
+        _ => None,
+    });
+    if let Some(Value::Map(labels)) = metadata {
+        for label in [mark::MANAGED_BY, mark::TENANT] {
+            if at(asked, &["metadata", "labels", label]).is_none() {
+                labels.remove(label);
+            }
+        }
+    }
 }
 
 fn is_nothing(value: &Value) -> bool {

@@ -167,8 +167,12 @@ impl<'a> Deed<'a> {
         if self.api.gvk.is("", "Secret") && failure.kind == ErrorKind::Invalid {
             // The server quotes what it refuses.
             let causes = failure.status.details.causes.iter();
-            let fields: Vec<&str> = causes.map(|cause| cause.field.as_str()).collect();
-            failure.message = format!("the server refuses it at {}", fields.join(", "));
+            let mut fields: Vec<&str> = causes.map(|cause| cause.field.as_str()).collect();
+            fields.extend(undeclared(&failure.message));
+            failure.message = match fields.as_slice() {
+                [] => "the server refuses it, in words that may quote it".to_owned(),
+                fields => format!("the server refuses it at {}", fields.join(", ")),
+            };
         }
         failure.message = format!("{}: {}", self.place, failure.message);
         let fixed = failure.kind == ErrorKind::Invalid && failure.message.contains("immutable");
@@ -213,6 +217,16 @@ impl<'a> Deed<'a> {
             unready: None,
         }
     }
+}
+
+/// The fields that a refusal says are not there, by its words.
+fn undeclared(message: &str) -> Vec<&str> {
+    let mut parts: Vec<&str> = message.split(": field not declared in schema").collect();
+    parts.pop();
+    parts
+        .iter()
+        .filter_map(|part| part.rsplit(' ').next())
+        .collect()
 }
 
 /// A refusal because of whose or how an object is.

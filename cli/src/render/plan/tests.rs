@@ -8,7 +8,7 @@ use matih_model::{
     RemoteId, Resource, ResourceGraph, RetryPolicy, RunId, Snapshot, StepNumber, Tenancy, TenantId,
     Verb, Version,
 };
-use matih_planner::{Approvals, PlanInput, PlanOptions, guard, inverse};
+use matih_planner::{Approvals, PlanInput, PlanOptions, Unalterable, guard, inverse};
 
 use super::*;
 
@@ -94,7 +94,7 @@ fn seen<T>(
     })
     .unwrap();
     let verdict = guard(&plan, base.as_ref(), &Approvals::default());
-    let inverse = inverse(&plan, base.as_ref(), &catalog).unwrap();
+    let inverse = inverse(&plan, base.as_ref(), &catalog, &Unalterable::new()).unwrap();
     let view = PlanView {
         plan: &plan,
         base: base.as_ref(),
