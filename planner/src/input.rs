@@ -6,8 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use matih_model::{
-    Address, AttributePath, Catalog, Digest, Observation, ResourceGraph, ResourceName, Snapshot,
-    TenantId, Text, Verb,
+    Address, AttributePath, Catalog, Digest, Observation, Phase, ResourceGraph, ResourceName,
+    Snapshot, TenantId, Text, Verb,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -33,6 +33,22 @@ pub struct PlanInput<'a> {
     pub inputs: Digest,
 }
 
+impl PlanOptions {
+    /// Whether a resource of this address and phase was asked for: by name, by phase, or because
+    /// nothing was asked for by either.
+    pub fn asks_for(&self, address: &Address, phase: Phase) -> bool {
+        let everything = self.targets.is_empty() && self.phases.is_empty();
+        let by_name = || self.targets.iter().any(|it| it.matches(address));
+        everything || self.phases.contains(&phase) || by_name()
+    }
+
+    /// Whether only a part of the tenant was asked for.
+    pub fn is_partial(&self) -> bool {
+        let all = [&self.targets, &self.excludes].map(Vec::is_empty);
+        !self.phases.is_empty() || all != [true, true]
+    }
+}
+
 impl<'a> PlanInput<'a> {
     /// What should be there after the plan: nothing, where a destroy was asked for.
     pub(crate) fn wanted(&self) -> Cow<'a, ResourceGraph> {
@@ -55,6 +71,8 @@ pub type Unalterable = BTreeMap<Address, (Vec<AttributePath>, Text)>;
 pub struct PlanOptions {
     /// Act only on these and on what must come before them; empty: on everything.
     pub targets: Vec<AddressPattern>,
+    /// The same for the resources of these phases, beside `targets`.
+    pub phases: Vec<Phase>,
     /// Act neither on these nor on what would have to come after them.
     pub excludes: Vec<AddressPattern>,
     /// Replace these, whether they differ or not.

@@ -1,4 +1,4 @@
-//! What a plan may act on: targets with what must come before them, without excludes and what
+//! What a plan may act on: targets and phases with what must come before them, without excludes and what
 //! would have to come after them.
 //!
 //! What must come before a resource depends on where it goes: one that is desired needs what it
@@ -32,7 +32,7 @@ impl Scope {
         {
             return Err(PlannerError::ReplaceUndesired(address.clone()));
         }
-        if options.targets.is_empty() && options.excludes.is_empty() {
+        if !options.is_partial() {
             return Ok(Self(None));
         }
         let all: BTreeSet<&Address> = desired
@@ -47,11 +47,15 @@ impl Scope {
             Some(_) => depends.of(address),
             None => dependents.of(address),
         };
-        let mut scope = if options.targets.is_empty() {
-            all.clone()
-        } else {
-            closure(matching(input, &options.targets, &all)?, needs)
+        // Each pattern has to fit something; what a phase has depends on the tenant.
+        matching(input, &options.targets, &all)?;
+        let phase = |address: &Address| match desired.get(address) {
+            Some(resource) => Some(resource.phase),
+            None => Some(records.all().get(address)?.resource.phase),
         };
+        let asked = all.iter().copied();
+        let asked = asked.filter(|it| phase(it).is_some_and(|phase| options.asks_for(it, phase)));
+        let mut scope = closure(asked.collect(), needs);
         let mut needed_by: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
         for address in &all {
             for need in needs(address) {

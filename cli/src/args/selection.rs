@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
+use matih_model::Phase;
 
 use super::{Output, Summary, falsey};
 
@@ -14,6 +15,9 @@ pub(crate) struct Selection {
     /// Only these resources and what they need; `kind/name`, `*` matches any run of characters.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) target: Vec<String>,
+    /// Only the resources of this phase, 0 to 8, and what they need.
+    #[arg(long, value_name = "PHASE", value_parser = phase)]
+    pub(crate) phase: Vec<Phase>,
     /// All but these resources and what needs them.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) exclude: Vec<String>,
@@ -46,8 +50,12 @@ impl Selection {
 
     /// Whether it leaves everything as it is by default, but for `--refresh`.
     pub(crate) fn is_usual(&self) -> bool {
-        let everything = self.target.is_empty() && self.exclude.is_empty();
-        everything && self.replace.is_empty() && !self.destroy && !self.refresh_only
+        let everything = self.target.is_empty() && self.phase.is_empty();
+        everything
+            && self.exclude.is_empty()
+            && self.replace.is_empty()
+            && !self.destroy
+            && !self.refresh_only
     }
 
     /// The words that a saved plan does not say itself, each after a blank.
@@ -71,6 +79,9 @@ impl Selection {
             for value in values {
                 text += &format!(" {option} '{value}'");
             }
+        }
+        for phase in &self.phase {
+            text += &format!(" --phase {}", phase.number());
         }
         for (option, given) in [
             (" --destroy", self.destroy),
@@ -251,6 +262,15 @@ pub(crate) struct DestroyArgs {
     /// Show every attribute of what is deleted.
     #[arg(long)]
     pub(crate) detail: bool,
+}
+
+/// The number of a phase.
+fn phase(text: &str) -> Result<Phase, String> {
+    let last = matih_model::phase::PHASES - 1;
+    let number = text.parse::<u8>().ok();
+    number
+        .and_then(|number| Phase::new(number).ok())
+        .ok_or_else(|| format!("phases are 0 to {last}"))
 }
 
 /// `250ms`, `30s`, `5m`, `2h`, or a plain number of seconds.

@@ -50,8 +50,10 @@ impl Order {
     /// Whether the head will stand for the inputs in full when this has been carried out.
     pub(crate) fn is_whole(&self) -> bool {
         let options = &self.options;
-        let parts = options.targets.is_empty() && options.excludes.is_empty();
-        self.verb == Verb::Apply && parts && !options.refresh_only && !options.destroy
+        self.verb == Verb::Apply
+            && !options.is_partial()
+            && !options.refresh_only
+            && !options.destroy
     }
 
     /// Bring a tenant to its spec, as far as the selection says.
@@ -69,6 +71,7 @@ impl Order {
         let replace = selection.replace.iter().map(|text| address(&tenant, text));
         let options = PlanOptions {
             targets: patterns(&selection.target)?,
+            phases: selection.phase.clone(),
             excludes: patterns(&selection.exclude)?,
             replace: replace.collect::<Result<_, _>>()?,
             unalterable: BTreeMap::new(),
@@ -210,7 +213,7 @@ pub(crate) async fn plan(
     };
     let verdict = guard(&plan, base.as_deref(), approvals);
     Ok(Planned {
-        unread: unread(&plan, drift.as_ref(), &order.options),
+        unread: unread(&plan, base.as_deref(), drift.as_ref(), &order.options),
         plan,
         base,
         drift,
@@ -267,14 +270,15 @@ async fn ask(
 /// What could not be read, of all that was asked for, and that no action of the plan will look at.
 fn unread(
     plan: &Plan,
+    base: Option<&Snapshot>,
     drift: Option<&DriftReport>,
     options: &PlanOptions,
 ) -> Vec<(Address, String)> {
     let touched = plan.addresses();
     let meant = |address: &Address| {
-        let targets = &options.targets;
-        let targeted = targets.is_empty() || targets.iter().any(|it| it.matches(address));
-        targeted && !options.excludes.iter().any(|it| it.matches(address))
+        let recorded = base.and_then(|base| base.get(address));
+        recorded.is_some_and(|it| options.asks_for(address, it.resource.phase))
+            && !options.excludes.iter().any(|it| it.matches(address))
     };
     let all = drift.iter().flat_map(|it| &it.resources);
     let unread = all.filter_map(|(address, drift)| match drift {

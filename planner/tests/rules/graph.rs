@@ -1,7 +1,7 @@
-//! References, replacement that spreads, checks, targets, excludes.
+//! References, replacement that spreads, checks, targets, phases, excludes.
 
-use matih_model::Reading;
-use matih_planner::PlannerError;
+use matih_model::{Phase, Reading};
+use matih_planner::{PlanOptions, PlannerError};
 
 use crate::world::{Case, at, pat, res};
 
@@ -208,6 +208,31 @@ fn a_target_brings_what_it_depends_on_and_nothing_else() {
         case.target("box/typo").try_plan(),
         Err(PlannerError::NoMatch(pat("box/typo")))
     );
+}
+
+#[test]
+fn a_phase_is_its_resources_desired_or_recorded_and_what_they_depend_on() {
+    let phases = |numbers: &'static [u8]| {
+        move |it: &mut PlanOptions| {
+            it.phases = numbers.iter().map(|it| Phase::new(*it).unwrap()).collect()
+        }
+    };
+    let case = Case::new(
+        [res("box/gone").phase(5), res("box/stays").phase(6)],
+        [
+            res("box/a").phase(2),
+            res("box/b").phase(5).needs("box/a"),
+            res("box/c").phase(6).needs("box/b"),
+            res("box/stays").phase(6).set("size", 2),
+        ],
+    );
+    assert_eq!(
+        case.clone().with(phases(&[5])).acts(),
+        ["create box/a", "create box/b", "delete box/gone"]
+    );
+    let both = case.clone().with(phases(&[2])).target("box/stays");
+    assert_eq!(both.acts(), ["create box/a", "update box/stays"]);
+    assert_eq!(case.with(phases(&[7])).acts(), [""; 0]);
 }
 
 #[test]
