@@ -332,9 +332,14 @@ impl Stage {
     async fn create(&self, deed: &Deed<'_>, part: &Part<'_>) -> Result<Rehearsal, Answer> {
         let body = body(deed, part)?;
         let cluster = &deed.cluster;
-        let tried = cluster
-            .try_apply(&deed.api, &deed.place, &body, deed.force)
-            .await;
+        let ask = || cluster.try_apply(&deed.api, &deed.place, &body, deed.force);
+        let mut tried = ask().await;
+        for _ in 1..TRIES {
+            if !matches!(&tried, Err(failure) if failure.is_stale()) {
+                break;
+            }
+            tried = ask().await;
+        }
         let is_there = match &tried {
             Ok(reply) => reply.code != 201,
             Err(failure) => failure.has_cause("FieldManagerConflict"),
@@ -358,7 +363,9 @@ impl Stage {
     /// An apply to the object as it was looked at.
     async fn update(&self, deed: &Deed<'_>, part: &Part<'_>) -> Result<Rehearsal, Answer> {
         for _ in 0..TRIES {
-            let there = deed.look().await.map_err(not_asked)?;
+            // A look alone may be behind, and what is not there is refused.
+            let there = deed.cluster.get_surely(&deed.api, &deed.place).await;
+            let there = there.map_err(|failure| not_asked(failure.into()))?;
             let Some(there) = there.filter(|there| deed.is_meant(there)) else {
                 let message = format!("{} is not there", deed.place);
                 let error = ProviderError::new(ErrorKind::NotFound, message);
@@ -430,7 +437,7 @@ impl Stage {
             failure.kind,
             ErrorKind::Denied | ErrorKind::Conflict | ErrorKind::Invalid
         );
-        if !told {
+        if !told || failure.is_stale() {
             return not_asked(failure.into());
         }
         let fixed = immutable(&failure).filter(|_| !part.is_new());
