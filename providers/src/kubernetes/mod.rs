@@ -11,7 +11,7 @@
 //! `provider` finds the cluster, `call` says what may be touched, `create`, `update` and `delete`
 //! do it over `wire`, `wait` waits. The way of a question: `look` and `list`, which put what is
 //! there into the words of what was asked for (`project`, `shown`) and give it a `token`. The way of
-//! a plan: `rehearse` asks what would come of it, `answer` reads the server's words, and `fit` holds
+//! a plan: `rehearse` asks what would come of it (after `stage`), `answer` reads the server's words, and `fit` holds
 //! against the published schema (`openapi`) what cannot be asked yet.
 
 mod answer;
@@ -40,6 +40,7 @@ mod ready;
 mod rehearse;
 mod settings;
 mod shown;
+mod stage;
 mod token;
 mod update;
 mod wait;
