@@ -192,6 +192,22 @@ fn quota_and_policies_refuse_the_plan() {
     assert_no_write(&audit);
     cluster.allow("refused", "fence");
 
+    // The server looks for the role of a binding. Where the role comes first, it may be there then.
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": []});
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "role"}, "subjects": []});
+    ground.write(&[("first", "", config("1")), ("binding", "", binding.clone())]);
+    ground.assert_refused(&["RoleBinding refused/binding: ", "\"role\" not found"]);
+    let needs = "depends_on = [\"kubernetes.manifest/net-role\"]";
+    ground.write(&[("role", "", role), ("binding", needs, binding)]);
+    let plan = ground.plan(&[]).exits(0);
+    assert!(
+        plan.stdout
+            .contains("not found; what comes first may cure it"),
+        "{plan}"
+    );
+    let _ = ground.apply(&[]).exits(0);
+
     cluster.make("apiVersion: v1\nkind: ResourceQuota\nmetadata: { name: limit, namespace: refused }\nspec: { hard: { services: \"0\" } }\n");
     // The quota counts once its controller has looked at it.
     let probe = "apiVersion: v1\nkind: Service\nmetadata: { name: probe, namespace: refused }\nspec: { ports: [{ port: 1 }] }\n";

@@ -160,8 +160,12 @@ impl<'a> Deed<'a> {
         }
         if failure.is_absent() {
             let message = format!("{}: {}", self.place, failure.message);
-            return ProviderError::new(ErrorKind::NotFound, message)
-                .with_hint("the namespace must be there before what is in it");
+            let hint = if failure.is_without_home() {
+                "the namespace must be there before what is in it"
+            } else {
+                "what it refers to must be there before it: name that in `depends_on`"
+            };
+            return ProviderError::new(ErrorKind::NotFound, message).with_hint(hint);
         }
         let mut failure = failure;
         if self.api.gvk.is("", "Secret") && failure.kind == ErrorKind::Invalid {

@@ -26,6 +26,8 @@ pub(super) struct Status {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Details {
     pub(super) causes: Vec<Cause>,
+    /// The plural of the kind that it is about.
+    pub(super) kind: String,
     pub(super) retry_after_seconds: u64,
 }
 
@@ -111,6 +113,11 @@ impl Failure {
     /// The object is not there.
     pub(crate) fn is_absent(&self) -> bool {
         self.code == Some(404)
+    }
+
+    /// The object is not there because its namespace is not.
+    pub(super) fn is_without_home(&self) -> bool {
+        self.is_absent() && self.status.details.kind == "namespaces"
     }
 
     /// Another object has this one's name, and nothing was done.
@@ -223,6 +230,15 @@ mod tests {
     fn what_does_not_fit_the_schema_is_no_trouble_of_the_server() {
         let body = r#"{"reason":"InternalError","message":"failed to create typed patch object (n/c; /v1, Kind=ConfigMap): .dta: field not declared in schema"}"#;
         assert_eq!(failed(500, body, true).kind, ErrorKind::Invalid);
+    }
+
+    #[test]
+    fn a_namespace_that_is_not_there_is_told_from_a_role_that_is_not() {
+        let gone = |kind: &str| {
+            format!(r#"{{"reason":"NotFound","details":{{"name":"x","kind":"{kind}"}}}}"#)
+        };
+        assert!(failed(404, &gone("namespaces"), true).is_without_home());
+        assert!(!failed(404, &gone("roles"), true).is_without_home());
     }
 
     #[test]

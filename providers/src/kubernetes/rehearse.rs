@@ -153,7 +153,7 @@ impl Stage {
         there: Option<&Live>,
     ) -> Answer {
         let going = failure.has_cause("NamespaceTerminating");
-        if failure.is_absent() || going {
+        if failure.is_without_home() || going {
             let state = if going {
                 "being deleted"
             } else {
@@ -167,7 +167,7 @@ impl Stage {
         }
         let told = matches!(
             failure.kind,
-            ErrorKind::Denied | ErrorKind::Conflict | ErrorKind::Invalid
+            ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Conflict | ErrorKind::Invalid
         );
         if !told || failure.is_stale() {
             return not_asked(failure.into());

@@ -2,8 +2,8 @@
 //!
 //! `{v, tenant, tier, tenancy, verb, plan, inputs, base: {serial, id}, refreshed, summary, waves,
 //! estimate_ms, changes: [{address, phase, steps, actions, reason, undo, before, after, attributes:
-//! [{path, before, after, forces_replacement, sensitive}], rehearsal: {answer, why, hint, checked,
-//! filled, paths, objects, warnings}}], edits: [{edit, address, to}], drift,
+//! [{path, before, after, forces_replacement, sensitive}], rehearsal: {answer, why, hint, blocks,
+//! checked, filled, paths, objects, warnings}}], edits: [{edit, address, to}], drift,
 //! notes, guard, undo: {summary, one_way, loses_data}}`. A change's `before` and `after` are all of
 //! the resource's attributes as recorded and as desired, null where there are none, so that a
 //! policy can judge what is about to be; its `attributes` are those that an update changes. Its

@@ -22,11 +22,13 @@ pub(super) fn text(view: &PlanView<'_>, address: &Address, indent: &str) -> Stri
         text += &inside(object, view.detail, indent);
     }
     let answer = &rehearsal.answer;
-    let style = match answer {
-        Answer::Refused(_) | Answer::Misfit(_) | Answer::Immutable { .. } => BAD,
-        _ => FAINT,
+    let (style, more) = match answer {
+        Answer::Refused(_) if !blocks(view, address) => (WARN, "; what comes first may cure it"),
+        Answer::Refused(_) | Answer::Misfit(_) | Answer::Immutable { .. } => (BAD, ""),
+        _ => (FAINT, ""),
     };
-    let _ = writeln!(text, "{indent}{}", paint(style, format!("# {answer}")));
+    let line = format!("# {answer}{more}");
+    let _ = writeln!(text, "{indent}{}", paint(style, line));
     if let Answer::Accepted { filled } = answer
         && view.detail
     {
@@ -69,10 +71,11 @@ pub(super) fn json(view: &PlanView<'_>, address: &Address) -> Option<Value> {
             json!({ "answer": "not_yet", "why": why, "checked": checked })
         }
         Answer::Refused(error) => {
-            json!({ "answer": "refused", "why": error.message, "hint": error.hint })
+            let blocks = blocks(view, address);
+            json!({ "answer": "refused", "why": error.message, "hint": error.hint, "blocks": blocks })
         }
         Answer::Misfit(error) => {
-            json!({ "answer": "misfit", "why": error.message, "hint": error.hint })
+            json!({ "answer": "misfit", "why": error.message, "hint": error.hint, "blocks": true })
         }
         Answer::Immutable { paths, told } => {
             json!({ "answer": "immutable", "why": told, "paths": paths })
@@ -83,6 +86,12 @@ pub(super) fn json(view: &PlanView<'_>, address: &Address) -> Option<Value> {
         fields.insert("warnings".to_owned(), json!(rehearsal.warnings));
     }
     Some(document)
+}
+
+/// Whether a refusal keeps the plan from being carried out.
+fn blocks(view: &PlanView<'_>, address: &Address) -> bool {
+    let refusals = view.rehearsed.map(|it| it.refusals(view.plan));
+    refusals.is_some_and(|all| all.iter().any(|(refused, _)| *refused == address))
 }
 
 fn of<'a>(view: &PlanView<'a>, address: &Address) -> Option<&'a Rehearsal> {

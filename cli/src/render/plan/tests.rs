@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use matih_executor::Rehearsed;
 use matih_model::{
-    Attributes, Catalog, Digest, KindSchema, Lifecycle, Observation, Origin, Phase, Recorded,
-    RemoteId, Resource, ResourceGraph, RetryPolicy, RunId, Snapshot, StepNumber, Tenancy, TenantId,
-    Verb, Version,
+    Answer, Attributes, Catalog, Digest, ErrorKind, Filled, KindSchema, Lifecycle, ObjectChange,
+    Observation, Origin, Phase, ProviderError, Recorded, Rehearsal, RemoteId, Resource,
+    ResourceGraph, RetryPolicy, RunId, Snapshot, StepNumber, Tenancy, TenantId, Verb, Version,
 };
 use matih_planner::{Approvals, PlanInput, PlanOptions, Unalterable, guard, inverse};
 
@@ -262,4 +263,92 @@ fn programs_get_all_attributes_of_both_sides_and_nothing_sensitive() {
         ])
     );
     assert!(!plan.to_string().contains("hunter2"));
+}
+
+#[test]
+fn what_would_come_of_a_change_stands_under_it() {
+    let record = |name: &str| {
+        let address = format!("acme/dns.record/{name}");
+        resource(&address, 5, 41, r#"{"ttl":60}"#)
+    };
+    let mut late = record("d-late");
+    late.depends_on
+        .insert("acme/dns.record/a-fine".parse().unwrap());
+    let list = vec![record("a-fine"), record("b-early"), record("c-wrong"), late];
+    let refused = || {
+        Answer::Refused(ProviderError::new(
+            ErrorKind::Denied,
+            "the quota is used up",
+        ))
+    };
+    let filled = vec![Filled {
+        path: "manifest.spec.type".parse().unwrap(),
+        value: "ClusterIP".into(),
+    }];
+    let accepted = Rehearsal {
+        answer: Answer::Accepted { filled },
+        objects: vec![ObjectChange {
+            name: "Service web".into(),
+            before: Some("port: 80\n".into()),
+            after: Some("port: 81\n".into()),
+        }],
+        warnings: vec!["it is old".into()],
+    };
+    let misfit = Answer::Misfit(ProviderError::new(ErrorKind::Invalid, "`a` is no field"));
+    let answers = [
+        ("a-fine", accepted),
+        ("b-early", refused().into()),
+        ("c-wrong", misfit.into()),
+        ("d-late", refused().into()),
+    ];
+    let answers = answers.map(|(name, answer)| {
+        let address = format!("acme/dns.record/{name}");
+        (address.parse().unwrap(), answer)
+    });
+    let rehearsed = Rehearsed(answers.into());
+    let with = |detail: bool| {
+        seen(None, list.clone(), detail, |view| {
+            let view = PlanView {
+                tier: None,
+                rehearsed: Some(&rehearsed),
+                ..*view
+            };
+            (text(&view), json(&view))
+        })
+    };
+    let (plain, document) = with(false);
+    let plain = anstream::adapter::strip_str(&plain).to_string();
+    let lines: Vec<&str> = body(&plain).lines().take(12).collect();
+    assert_eq!(
+        lines,
+        [
+            "",
+            "Phase 5 Services, ingress and DNS",
+            "  + dns.record/a-fine   step 41",
+            "      ~ Service web",
+            "        - port: 80",
+            "        + port: 81",
+            "      # asked: accepted",
+            "      # the server warns: it is old",
+            "  + dns.record/b-early  step 41",
+            "      # the server would refuse: the quota is used up",
+            "  + dns.record/c-wrong  step 41",
+            "      # the server would refuse: `a` is no field",
+        ]
+    );
+    let cured = "# the server would refuse: the quota is used up; what comes first may cure it";
+    assert!(plain.contains(cured), "{plain}");
+    let blocks = |at: usize| &document["changes"][at]["rehearsal"]["blocks"];
+    assert_eq!(
+        (blocks(1), blocks(2), blocks(3)),
+        (&true.into(), &true.into(), &false.into())
+    );
+    let (detail, _) = with(true);
+    let told = "# the server sets manifest.spec.type = \"ClusterIP\"";
+    assert!(
+        anstream::adapter::strip_str(&detail)
+            .to_string()
+            .contains(told),
+        "{detail}"
+    );
 }
