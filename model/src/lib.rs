@@ -24,6 +24,7 @@ pub mod provider;
 pub mod reading;
 pub mod rehearsal;
 pub mod resource;
+pub mod revision;
 pub mod schema;
 pub mod secret;
 pub mod snapshot;
@@ -44,6 +45,7 @@ pub use provider::{
 pub use reading::{Observation, Observed, Reading, Touch, Version};
 pub use rehearsal::{Answer, Filled, ObjectChange, Rehearsal, Rehearse};
 pub use resource::{Lifecycle, OwnerMark, Recorded, Resource, RetryPolicy};
+pub use revision::Revision;
 pub use schema::{
     AttributeSchema, Catalog, CatalogError, KindRole, KindSchema, OutputSchema, UndoClass,
     UndoRule, ValueType,

@@ -9,7 +9,10 @@
 //!   call fails with [`ErrorKind::Conflict`].
 //! - An error has a kind, and the kind alone decides whether the call is tried again. A reply that
 //!   never came is [`ErrorKind::Unknown`]: the call may or may not have been carried out.
-//! - `read`, `list` and `rehearse` never change anything. A failure to look is never "not there".
+//! - `read`, `list`, `rehearse` and `history` never change anything. A failure to look is never
+//!   "not there".
+//! - `history` tells what the outside system itself remembers, also what others did. Most remember
+//!   nothing, and then there is nothing to implement: our own snapshots are the history.
 //!
 //! One suite proves this for every provider. Providers are asked from many tasks at once.
 
@@ -25,6 +28,7 @@ use crate::address::{Address, Kind, RemoteId, TenantId};
 use crate::reading::{Observed, Reading, Version};
 use crate::rehearsal::{Rehearsal, Rehearse};
 use crate::resource::OwnerMark;
+use crate::revision::Revision;
 use crate::schema::{Catalog, KindSchema};
 use crate::secret::SecretSource;
 use crate::value::Attributes;
@@ -257,6 +261,11 @@ pub trait Provider: Send + Sync {
     /// Answers what would come of each create and update, in order; see [`crate::rehearsal`].
     fn rehearse<'a>(&'a self, requests: &'a [Rehearse<'a>]) -> ProviderFuture<'a, Vec<Rehearsal>> {
         Box::pin(async move { Ok(vec![Rehearsal::default(); requests.len()]) })
+    }
+
+    /// The states of an object that the outside system remembers, newest first.
+    fn history<'a>(&'a self, _remote_id: &'a RemoteId) -> ProviderFuture<'a, Vec<Revision>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     /// Makes an object, or adopts our own.

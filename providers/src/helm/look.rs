@@ -21,7 +21,7 @@ use crate::kubernetes::{Cluster, Hands, Made, hands};
 const FEW_NAMESPACES: usize = 4;
 
 /// How many revisions are opened at once.
-const OPEN_AT_ONCE: usize = 16;
+pub(super) const OPEN_AT_ONCE: usize = 16;
 
 /// One question, by its index among all.
 struct Question<'a> {

@@ -17,6 +17,7 @@ mod marks;
 mod objects;
 mod observed;
 mod outputs;
+mod past;
 mod provider;
 mod release;
 mod settings;

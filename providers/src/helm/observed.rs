@@ -51,6 +51,14 @@ pub(super) fn description(owner: &OwnerMark, attributes: &Attributes) -> String 
     format!("{OURS}{} {note}", owner.address)
 }
 
+/// What a description says to people: of ours, only what somebody gave as the reason.
+pub(super) fn said(description: &str) -> String {
+    match described(description) {
+        Some(asked) => asked.text("description").unwrap_or_default().to_owned(),
+        None => description.to_owned(),
+    }
+}
+
 /// The attributes in a description of ours, with the places of secrets as values.
 fn described(description: &str) -> Option<Attributes> {
     let (_, note) = description.strip_prefix(OURS)?.split_once(' ')?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use matih_model::{
     Applied, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Marked, Provider,
-    ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
+    ProviderError, ProviderFuture, ReadRequest, Reading, RemoteId, Revision, TenantId,
 };
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -16,7 +16,7 @@ use super::chart::Charts;
 use super::child::{Access, Helm};
 use super::settings::{HelmSettings, NAME};
 use super::site::{Place, Site};
-use super::{KIND, acts, look};
+use super::{KIND, acts, look, past};
 use crate::kinds::{self, KindsError};
 use crate::kubernetes::Kubernetes;
 
@@ -161,6 +161,10 @@ impl Provider for HelmProvider {
             let marks = try_join_all(marks).await?;
             Ok(marks.into_iter().flatten().collect())
         })
+    }
+
+    fn history<'a>(&'a self, remote_id: &'a RemoteId) -> ProviderFuture<'a, Vec<Revision>> {
+        Box::pin(past::history(self, remote_id))
     }
 
     fn create<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
