@@ -8,6 +8,7 @@ mod administer;
 mod formats;
 mod inspect;
 mod normalise;
+mod release;
 mod selection;
 
 use std::ffi::OsString;
@@ -23,6 +24,10 @@ pub(crate) use formats::{ColorChoice, GraphFormat, InitCloud, Output, Report, Sh
 pub(crate) use inspect::{
     CompletionArgs, DiffArgs, DriftArgs, ExplainArgs, FmtArgs, GraphArgs, HistoryArgs, InitArgs,
     ManArgs, SchemaArgs, ShowArgs, StatusArgs, StepsArgs, ValidateArgs,
+};
+pub(crate) use release::{
+    OneRelease, ReleaseCommand, ReleaseHistoryArgs, ReleaseListArgs, ReleaseRollbackArgs,
+    ReleaseRun, ReleaseUpgradeArgs,
 };
 pub(crate) use selection::{
     ApplyArgs, Approvals, DestroyArgs, Execution, OnFailure, PlanArgs, ResumeArgs, RollbackArgs,
@@ -145,6 +150,9 @@ pub(crate) enum Command {
     /// Look at snapshots.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
+    /// Charts that are installed: list them, upgrade and roll back one by one.
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     /// Look into the state, repair it, save it.
     #[command(subcommand)]
     State(StateCommand),

@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod lock;
 mod plan;
+mod release;
 mod resume;
 mod rollback;
 mod sandbox;
@@ -44,6 +45,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Outcome {
         Command::Diff(args) => diff::run(context, args).await,
         Command::History(args) => history::history(context, args),
         Command::Snapshot(command) => history::snapshot(context, command),
+        Command::Release(command) => release::run(context, command).await,
         Command::State(command) => state::run(context, command).await,
         Command::Import(args) => import::run(context, args).await,
         Command::Lock(command) => lock::run(context, command),

@@ -9,6 +9,7 @@ pub(crate) mod drift;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod plan;
+pub(crate) mod release;
 pub(crate) mod report;
 pub(crate) mod state;
 pub(crate) mod steps;

@@ -3,14 +3,17 @@
 //! [`Workshop`] holds everything that a run needs. [`planning`] makes a plan and all that is told
 //! with it; [`carry_out()`] takes a tenant's lock, settles what a crash left, plans, asks, applies
 //! and reports; [`unchanged()`] recognises a tenant that needs none of that; [`fleet()`] does it to
-//! many tenants at once.
+//! many tenants at once, and [`batches`] says in which order where that is asked. [`mod@release`]
+//! makes the order for a release alone.
 
 mod agree;
+pub(crate) mod batches;
 mod carry_out;
 mod fleet;
 mod lock;
 mod onlooker;
 pub(crate) mod planning;
+pub(crate) mod release;
 mod saved;
 mod unchanged;
 

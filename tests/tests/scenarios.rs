@@ -32,6 +32,8 @@ scenarios! {
     fleet
     module_off
     record_care
+    releases
+    releases_fleet
     replace
     stale_plan
     tier_upgrade

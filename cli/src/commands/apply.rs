@@ -189,7 +189,11 @@ async fn agreed(
     Ok(ids)
 }
 
-async fn preview(work: &Workshop, goal: &Goal) -> Result<(Digest, String), Failure> {
+/// The id of a goal's plan, and the plan in one line.
+///
+/// # Errors
+/// There is none, or the guard refuses it.
+pub(crate) async fn preview(work: &Workshop, goal: &Goal) -> Result<(Digest, String), Failure> {
     let tenant: &TenantId = goal.tenant();
     let head = work.store.head(tenant).map_err(|error| of_state(&error))?;
     let catalog = &work.installation.platform.catalog;

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::installation::of_state;
 use crate::plan_file::SavedPlan;
 use crate::work::planning::Order;
+use crate::work::release::Alteration;
 
 /// The end of a run, known before its lock is taken.
 pub(crate) enum Goal {
@@ -21,6 +22,8 @@ pub(crate) enum Goal {
         to: Back,
         refresh: bool,
     },
+    /// A few releases otherwise, the rest as it is.
+    Release(Box<Alteration>),
     /// Nothing.
     Destroy {
         tenant: TenantId,
@@ -70,6 +73,7 @@ impl Goal {
             Self::Back { tenant, .. } | Self::Destroy { tenant, .. } | Self::Revert(tenant) => {
                 tenant
             }
+            Self::Release(alteration) => &alteration.tenant,
             Self::Saved(saved) => saved.plan.tenant(),
         }
     }
@@ -80,6 +84,7 @@ impl Goal {
             Self::Spec(order) if order.options.destroy => "destroy",
             Self::Spec(_) | Self::Saved(_) => "apply",
             Self::Back { .. } => "rollback",
+            Self::Release(alteration) => alteration.verb(),
             Self::Destroy { .. } => "destroy",
             Self::Revert(_) => "drift --revert",
         }
@@ -93,6 +98,7 @@ impl Goal {
             Self::Spec(order) if order.options.destroy => format!("Take {tenant} down?"),
             Self::Spec(_) | Self::Saved(_) => format!("Apply this plan to {tenant}?"),
             Self::Back { .. } => format!("Bring {tenant} back?"),
+            Self::Release(alteration) => alteration.question(),
             Self::Revert(_) => format!("Put {tenant} back as it was applied?"),
         }
     }
@@ -110,6 +116,7 @@ impl Goal {
                 None => format!("matih resume {tenant}"),
             },
             Self::Back { .. } | Self::Destroy { .. } => format!("matih resume {tenant}"),
+            Self::Release(alteration) => alteration.command.clone(),
             Self::Revert(_) => format!("matih drift {tenant} --revert"),
         }
     }
@@ -135,6 +142,10 @@ impl Goal {
                 let head = head.ok_or_else(|| never_applied(tenant))?;
                 let target = target(store, head, to)?;
                 Ok(rollback(tenant, head, &target, *refresh))
+            }
+            Self::Release(alteration) => {
+                let head = head.ok_or_else(|| never_applied(&alteration.tenant))?;
+                alteration.order(store, head, catalog)
             }
             Self::Destroy {
                 tenant,
