@@ -1,8 +1,9 @@
 //! What a run shows while it runs: a bar on a terminal, a line an event in a pipe, NDJSON for
 //! programs, nothing for those who want quiet.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use matih_executor::{Event, Step, What};
@@ -20,7 +21,7 @@ pub(crate) enum Progress {
     Stream(Stream),
     /// A bar that moves, and lines for what went wrong.
     Bar(Bar),
-    /// A line for each action that came to an end.
+    /// A line for each action that came to an end, or says what it waits for.
     Lines(Lines),
     /// Nothing.
     Silent,
@@ -46,6 +47,8 @@ pub(crate) struct Lines {
     screen: Screen,
     done: AtomicUsize,
     all: AtomicUsize,
+    /// What each action under way last said of itself.
+    waiting: Mutex<BTreeMap<String, String>>,
 }
 
 impl Progress {
@@ -66,12 +69,17 @@ impl Progress {
                 running: Mutex::default(),
             })
         } else {
-            Self::Lines(Lines {
-                screen,
-                done: AtomicUsize::new(0),
-                all: AtomicUsize::new(0),
-            })
+            Self::lines(screen)
         }
+    }
+
+    fn lines(screen: Screen) -> Self {
+        Self::Lines(Lines {
+            screen,
+            done: AtomicUsize::new(0),
+            all: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+        })
     }
 
     /// Whether programs read along, so that no text for people goes to standard output.
@@ -196,8 +204,8 @@ impl Lines {
                 self.all.store(*actions, Ordering::SeqCst);
             }
             // One failure may block hundreds; the report counts them.
-            What::StepStarted { .. } | What::StepWaiting { .. } | What::StepBlocked { .. }
-                if !self.screen.is_verbose() => {}
+            What::StepStarted { .. } | What::StepBlocked { .. } if !self.screen.is_verbose() => {}
+            What::StepWaiting { step, note } if !self.is_new(step, note) => {}
             What::StepFinished { .. } | What::StepFailed { .. } | What::StepBlocked { .. } => {
                 let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
                 let all = self.all.load(Ordering::SeqCst);
@@ -212,6 +220,15 @@ impl Lines {
                 }
             }
         }
+    }
+}
+
+impl Lines {
+    /// Whether an action says something else than it said last.
+    fn is_new(&self, step: &Step, note: &str) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = waiting.insert(name(step), note.to_owned());
+        last.as_deref() != Some(note)
     }
 }
 
@@ -294,6 +311,10 @@ mod tests {
     use super::*;
     use matih_model::{Phase, StepNumber};
 
+    fn lines() -> Progress {
+        Progress::lines(Screen::new(&crate::args::Global::default()))
+    }
+
     fn step(action: &str) -> Step {
         Step {
             addr: "acme/dns.record/app".parse().unwrap(),
@@ -301,6 +322,21 @@ mod tests {
             steps: vec![StepNumber::new(41).unwrap()],
             action: action.to_owned(),
         }
+    }
+
+    #[test]
+    fn what_an_action_waits_for_is_told_once_until_it_is_something_else() {
+        let Progress::Lines(lines) = lines() else {
+            panic!("not lines")
+        };
+        let one = step("create");
+        let told = ["0 of 2", "0 of 2", "1 of 2", "0 of 2"].map(|it| lines.is_new(&one, it));
+        assert_eq!(told, [true, false, true, true]);
+        let other = Step {
+            addr: "acme/dns.record/www".parse().unwrap(),
+            ..one
+        };
+        assert!(lines.is_new(&other, "0 of 2"));
     }
 
     #[test]

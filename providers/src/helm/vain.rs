@@ -1,4 +1,4 @@
-//! Waiting in vain: when the pods of a release will not come up, and why.
+//! Waiting for the pods of a release: how far they are, and when and why it is in vain.
 //!
 //! Helm waits to the end of its time whatever happens. Pods that cannot heal, or have not healed in
 //! a while, end the wait early, with their own words. Those that were there before do not count: an
@@ -11,7 +11,7 @@ use matih_model::{ErrorKind, ProviderError, Telling};
 use tokio::time::Instant;
 
 use super::deed::Deed;
-use crate::kubernetes::{Why, pods, why};
+use crate::kubernetes::{Coming, Why, coming, pods};
 
 /// How long after helm's start the pods are looked at for the first time, and how often then.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -25,16 +25,19 @@ pub(super) async fn before(deed: &Deed<'_>) -> BTreeSet<String> {
     pods(&deed.site.cluster, &place.namespace, &selector(deed)).await
 }
 
-/// Ends when the release waits in vain.
+/// Tells how far the release is, whenever that is another, and ends when it waits in vain.
 pub(super) async fn in_vain(deed: &Deed<'_>, before: &BTreeSet<String>) -> ProviderError {
     let mut since: Option<Instant> = None;
+    let mut last = String::new();
     loop {
         tokio::time::sleep(PAUSE).await;
-        let found = find(deed, before).await;
-        if let Some(found) = &found {
-            deed.call.crossing.tell(Telling::Waiting(&found.text));
+        let seen = find(deed, before).await;
+        let text = seen.to_string();
+        if !text.is_empty() && text != last {
+            deed.call.crossing.tell(Telling::Waiting(&text));
+            last = text;
         }
-        let Some(found) = found.filter(|found| !found.is_room) else {
+        let Some(found) = seen.why.filter(|found| !found.is_room) else {
             since = None;
             continue;
         };
@@ -52,15 +55,15 @@ pub(super) async fn explained(deed: &Deed<'_>, error: ProviderError) -> Provider
     if error.kind != ErrorKind::Unavailable {
         return error;
     }
-    match find(deed, &BTreeSet::new()).await {
+    match find(deed, &BTreeSet::new()).await.why {
         Some(found) => told(deed, &found, error.kind),
         None => error,
     }
 }
 
-async fn find(deed: &Deed<'_>, but: &BTreeSet<String>) -> Option<Why> {
+async fn find(deed: &Deed<'_>, but: &BTreeSet<String>) -> Coming {
     let place = &deed.site.place;
-    why(&deed.site.cluster, &place.namespace, &selector(deed), but).await
+    coming(&deed.site.cluster, &place.namespace, &selector(deed), but).await
 }
 
 /// What the pods of a release have in common, by the convention of charts.

@@ -57,4 +57,4 @@ pub(crate) use made::{Hands, Made, hands, manifest, otherwise};
 pub use provider::Kubernetes;
 pub use settings::{ClusterSettings, KubernetesSettings, NAME};
 pub(crate) use wire::{Ask, METADATA, encoded};
-pub(crate) use workload::{Why, pods, why};
+pub(crate) use workload::{Coming, Why, coming, pods};
