@@ -94,7 +94,14 @@ async fn preview(
     for (place, alteration) in alterations.iter().enumerate() {
         let head = head(store, &alteration.tenant)?;
         let order = alteration.order(store, &head, &catalog)?;
-        let mut planned = plan(installation, Some(head), &order, &settings.approvals).await?;
+        let mut planned = plan(
+            installation,
+            Some(store),
+            Some(head),
+            &order,
+            &settings.approvals,
+        )
+        .await?;
         explain(
             installation,
             &mut planned,

@@ -152,5 +152,6 @@ fn order(
         tier: None,
         spec: None,
         refresh,
+        rehearse: true,
     })
 }

@@ -138,7 +138,9 @@ impl Charts {
         }
         let digest = digest_of(&path).map_err(|error| unreadable(&path, &error))?;
         let arguments = ["show".into(), "chart".into(), path.clone().into_os_string()];
-        let told = helm.ask("reading the chart", &arguments, DOWNLOAD).await?;
+        let told = helm
+            .ask("reading the chart", &arguments, None, DOWNLOAD)
+            .await?;
         let (name, version) = described(&told);
         Ok(Chart {
             path,
@@ -203,7 +205,7 @@ impl Charts {
         }
         arguments.extend(["--version".into(), version.into(), "--destination".into()]);
         arguments.push(part.path().into());
-        helm.ask("downloading the chart", &arguments, DOWNLOAD)
+        helm.ask("downloading the chart", &arguments, None, DOWNLOAD)
             .await?;
         // Helm writes `+` of a version as it is or as `_`: whichever it is, there is one file.
         let pulled = part.path().read_dir().map_err(failed)?.next();

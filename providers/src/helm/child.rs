@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use futures_util::future::join;
 use matih_model::{ErrorKind, ProviderError};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
@@ -107,7 +108,8 @@ impl Helm {
         command
     }
 
-    /// Runs what only looks and tells: a chart's description, a download.
+    /// Runs what only looks and tells: a chart's description, a download, a rendering. It reaches
+    /// no cluster.
     ///
     /// # Errors
     /// It fails, or takes longer than `patience`.
@@ -115,14 +117,30 @@ impl Helm {
         &self,
         what: &str,
         arguments: &[OsString],
+        input: Option<Vec<u8>>,
         patience: Duration,
     ) -> Result<String, ProviderError> {
         let mut command = self.command(None);
         command
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(input.as_ref().map_or_else(Stdio::null, |_| Stdio::piped()))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
-        let output = tokio::time::timeout(patience, command.output()).await;
+        let run = async {
+            let mut child = command.spawn()?;
+            let stdin = child.stdin.take();
+            let feed = async {
+                if let (Some(mut stdin), Some(input)) = (stdin, input) {
+                    // Who ends before it has read all has more to say in its own words.
+                    let _all_read = stdin.write_all(&input).await;
+                    let _closed = stdin.shutdown().await;
+                }
+            };
+            let ((), output) = join(feed, child.wait_with_output()).await;
+            output
+        };
+        let output = tokio::time::timeout(patience, run).await;
         let output = output.map_err(|_| late(what, patience))?;
         let output = output.map_err(|error| unstartable(&self.binary.path, &error))?;
         if output.status.success() {

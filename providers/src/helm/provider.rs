@@ -7,13 +7,15 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use matih_model::{
     Applied, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Marked, Provider,
-    ProviderError, ProviderFuture, ReadRequest, Reading, RemoteId, Revision, TenantId,
+    ProviderError, ProviderFuture, ReadRequest, Reading, Rehearsal, Rehearse, RemoteId, Revision,
+    TenantId,
 };
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
 
 use super::binary::Binary;
 use super::chart::Charts;
 use super::child::{Access, Helm};
+use super::rehearse::{self, Capabilities};
 use super::settings::{HelmSettings, NAME};
 use super::site::{Place, Site};
 use super::{KIND, acts, look, past};
@@ -29,6 +31,8 @@ pub struct HelmProvider {
     /// How many helms may run at once.
     pub(super) room: Semaphore,
     helm: OnceCell<Arc<Helm>>,
+    /// What each target's server serves, asked once.
+    capabilities: Mutex<BTreeMap<String, Arc<Capabilities>>>,
 }
 
 impl HelmProvider {
@@ -54,6 +58,7 @@ impl HelmProvider {
             },
             room: Semaphore::new(settings.parallel),
             helm: OnceCell::new(),
+            capabilities: Mutex::default(),
             kubernetes,
             settings,
         }))
@@ -110,6 +115,21 @@ impl HelmProvider {
         })
     }
 
+    /// What the server of a release serves, as charts may ask for it.
+    pub(super) async fn capabilities(
+        &self,
+        site: &Site,
+    ) -> Result<Arc<Capabilities>, ProviderError> {
+        // Held while it is asked, so that many releases of one cluster ask once.
+        let mut known = self.capabilities.lock().await;
+        if let Some(known) = known.get(&site.place.target) {
+            return Ok(known.clone());
+        }
+        let asked = Capabilities::ask(&site.cluster).await?;
+        known.insert(site.place.target.clone(), asked.clone());
+        Ok(asked)
+    }
+
     /// Whether a kind is served here.
     pub(super) fn serves(&self, kind: &Kind) -> Result<(), ProviderError> {
         if kind.as_str() == KIND {
@@ -161,6 +181,10 @@ impl Provider for HelmProvider {
             let marks = try_join_all(marks).await?;
             Ok(marks.into_iter().flatten().collect())
         })
+    }
+
+    fn rehearse<'a>(&'a self, requests: &'a [Rehearse<'a>]) -> ProviderFuture<'a, Vec<Rehearsal>> {
+        Box::pin(rehearse::rehearse(self, requests))
     }
 
     fn history<'a>(&'a self, remote_id: &'a RemoteId) -> ProviderFuture<'a, Vec<Revision>> {

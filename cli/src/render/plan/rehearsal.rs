@@ -12,14 +12,21 @@ use crate::render::{diff, value};
 /// How long a value on one line may be.
 const WIDTH: usize = 80;
 
+/// So many objects inside of one resource are shown without being asked for.
+const MANY: usize = 8;
+
 /// The lines under a row, each after `indent`.
 pub(super) fn text(view: &PlanView<'_>, address: &Address, indent: &str) -> String {
     let Some(rehearsal) = of(view, address) else {
         return String::new();
     };
     let mut text = String::new();
-    for object in &rehearsal.objects {
-        text += &inside(object, view.detail, indent);
+    if view.detail || rehearsal.objects.len() <= MANY {
+        for object in &rehearsal.objects {
+            text += &inside(object, view.detail, indent);
+        }
+    } else {
+        text += &summary(&rehearsal.objects, indent);
     }
     let answer = &rehearsal.answer;
     let (style, more) = match answer {
@@ -61,6 +68,19 @@ fn inside(object: &ObjectChange, detail: bool, indent: &str) -> String {
     text
 }
 
+/// Many objects, counted.
+fn summary(objects: &[ObjectChange], indent: &str) -> String {
+    let count = |wanted: fn(&ObjectChange) -> bool| objects.iter().filter(|it| wanted(it)).count();
+    let line = format!(
+        "# {} objects: {} come, {} change, {} go; --detail shows them",
+        objects.len(),
+        count(|it| it.before.is_none()),
+        count(|it| it.before.is_some() && it.after.is_some()),
+        count(|it| it.after.is_none())
+    );
+    format!("{indent}{}\n", paint(FAINT, line))
+}
+
 /// For programs; null where nobody was asked.
 pub(super) fn json(view: &PlanView<'_>, address: &Address) -> Option<Value> {
     let rehearsal = of(view, address)?;
@@ -96,4 +116,33 @@ fn blocks(view: &PlanView<'_>, address: &Address) -> bool {
 
 fn of<'a>(view: &PlanView<'a>, address: &Address) -> Option<&'a Rehearsal> {
     view.rehearsed?.0.get(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_objects_are_counted_and_one_is_shown_with_what_differs() {
+        let object = |before: Option<&str>, after: Option<&str>| ObjectChange {
+            name: "Deployment web".into(),
+            before: before.map(Into::into),
+            after: after.map(Into::into),
+        };
+        let changed = object(Some("a: 1\nb: 2\n"), Some("a: 1\nb: 3\n"));
+        let plain = |text: String| anstream::adapter::strip_str(&text).to_string();
+        assert_eq!(
+            plain(inside(&changed, false, "")),
+            "~ Deployment web\n    a: 1\n  - b: 2\n  + b: 3\n"
+        );
+        assert_eq!(
+            plain(inside(&object(None, Some("a: 1\n")), false, "")),
+            "+ Deployment web\n"
+        );
+        let all = [changed, object(None, Some("")), object(Some(""), None)];
+        assert_eq!(
+            plain(summary(&all, " ")),
+            " # 3 objects: 1 come, 1 change, 1 go; --detail shows them\n"
+        );
+    }
 }

@@ -67,7 +67,10 @@ impl Place {
     async fn run(&self, arguments: &[&str]) {
         let arguments: Vec<_> = arguments.iter().map(Into::into).collect();
         let patience = std::time::Duration::from_secs(30);
-        self.helm.ask("a test", &arguments, patience).await.unwrap();
+        self.helm
+            .ask("a test", &arguments, None, patience)
+            .await
+            .unwrap();
     }
 
     /// Packs the sample into a folder of its own.
