@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Brings the tenant to its spec.
 const APPLY: &[&str] = &["apply", "tenant.toml", "--auto-approve"];
 
-/// A STARTER tenant of its own in a sandbox.
+/// A tenant of its own in a sandbox.
 struct Tenant {
     sandbox: Sandbox,
     slug: String,
@@ -28,23 +28,29 @@ struct Tenant {
 }
 
 impl Tenant {
+    /// A STARTER tenant.
     fn new(test: &str) -> Option<Self> {
+        let tenant = Self::of(test, "rel", "starter")?;
+        tenant.of_version("2.0.0");
+        Some(tenant)
+    }
+
+    fn of(test: &str, word: &str, tier: &str) -> Option<Self> {
         let cluster = Cluster::find(test)?;
         let helm = helm(test)?;
         let mut sandbox = cluster.sandbox();
         sandbox.set_env("MATIH_HELM", helm.to_str().unwrap());
-        let slug = format!("rel-{}", std::process::id());
-        let spec = example("starter").replace("slug = \"finch\"", &format!("slug = \"{slug}\""));
+        let slug = format!("{word}-{}", std::process::id());
+        let spec = example(tier).replace("slug = \"finch\"", &format!("slug = \"{slug}\""));
+        let spec = spec.replace("slug = \"sparrow\"", &format!("slug = \"{slug}\""));
         let spec = spec.replace("data_platform = true", "data_platform = true\nml = true");
         sandbox.write("tenant.toml", &spec);
-        let tenant = Self {
+        Some(Self {
             sandbox,
             slug,
             helm,
             cluster,
-        };
-        tenant.of_version("2.0.0");
-        Some(tenant)
+        })
     }
 
     /// Sets the version of every service's image.
@@ -57,21 +63,50 @@ impl Tenant {
         self.sandbox.run(APPLY)
     }
 
-    /// The releases as Helm itself tells them.
-    fn releases(&self, filter: &[&str]) -> Vec<Json> {
+    /// Somebody else's helm, which must succeed.
+    fn helm(&self, words: &[&str]) -> Vec<u8> {
         let namespace = format!("tenant-{}", self.slug);
         let output = Command::new(&self.helm)
-            .args(["list", "--output", "json", "--namespace", &namespace])
-            .arg("--kubeconfig")
+            .args(words)
+            .args(["--namespace", &namespace, "--kubeconfig"])
             .arg(self.cluster.kubeconfig())
-            .args(filter)
             .env_clear()
             .env("HOME", self.sandbox.folder())
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        output.stdout
+    }
+
+    /// The releases as Helm itself tells them.
+    fn releases(&self, filter: &[&str]) -> Vec<Json> {
+        let list = ["list", "--output", "json"];
+        serde_json::from_slice(&self.helm(&[&list, filter].concat())).unwrap()
+    }
+
+    /// `matih release …` about one of them.
+    fn release(&self, verb: &str, words: &[&str]) -> Output {
+        self.sandbox.run(&[&["release", verb], words].concat())
+    }
+
+    /// Number, whether it is ours, the snapshots that recorded it, and what is said of it.
+    fn history(&self, release: &str) -> Vec<(u64, bool, bool, String)> {
+        let told = self
+            .release("history", &[&self.slug, release, "-o", "json"])
+            .exits(0);
+        let told: Json = serde_json::from_str(&told.stdout).unwrap();
+        let row = |it: &Json| {
+            let said = it["description"].as_str().unwrap().to_owned();
+            let (ours, kept) = (it["ours"] == true, it["snapshots"].is_array());
+            (it["revision"].as_u64().unwrap(), ours, kept, said)
+        };
+        told["revisions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(row)
+            .collect()
     }
 
     /// The helms of this tenant that are at work.
@@ -193,4 +228,75 @@ fn releases_live_from_nothing_to_nothing() {
 
     let _ = tenant.destroy().exits(0);
     assert!(tenant.releases(&[]).is_empty());
+}
+
+#[test]
+fn a_release_is_upgraded_told_and_rolled_back_and_what_others_made_is_not_ours_to_go_back_to() {
+    let Some(tenant) = Tenant::of("release_operations", "ops", "free") else {
+        return;
+    };
+    let slug = tenant.slug.as_str();
+    let _ = tenant.apply().exits(0);
+
+    let words = [
+        "render-service",
+        "--set",
+        "probes.readiness.periodSeconds=11",
+    ];
+    let said = ["--description", "less often", slug, "--auto-approve"];
+    let upgraded = tenant.release("upgrade", &[&words[..], &said].concat());
+    let upgraded = upgraded.exits(0);
+    // What would become of its objects stands in the plan.
+    assert!(
+        upgraded.stdout.contains("~ Deployment render-service"),
+        "{upgraded}"
+    );
+    assert!(
+        upgraded.stdout.contains("+             periodSeconds: 11"),
+        "{upgraded}"
+    );
+    let row = |number, ours, said: &str| (number, ours, ours, said.to_owned());
+    let mut rows = vec![row(1, true, ""), row(2, true, "less often")];
+    assert_eq!(tenant.history("render-service"), rows);
+
+    let back = [slug, "render-service", "--to", "1", "--auto-approve"];
+    let _ = tenant.release("rollback", &back).exits(0);
+    rows.push(row(3, true, "Rollback to 1"));
+    assert_eq!(tenant.history("render-service"), rows);
+
+    let name = format!("{slug}-render-service");
+    tenant.helm(&["rollback", &name, "2"]);
+    rows.push(row(4, false, "Rollback to 2"));
+    assert_eq!(tenant.history("render-service"), rows);
+    let list = tenant.release("list", &[slug, "-o", "json"]).exits(0);
+    let list: Json = serde_json::from_str(&list.stdout).unwrap();
+    let mut all = list["releases"].as_array().unwrap().iter();
+    let found = all.find(|it| it["release"] == name.as_str()).unwrap();
+    assert_eq!(
+        (&found["revision"], &found["status"]),
+        (&Json::from(4), &Json::from("deployed"))
+    );
+    let refused = tenant.release(
+        "rollback",
+        &[slug, "render-service", "--to", "4", "--auto-approve"],
+    );
+    let refused = refused.exits(1);
+    assert!(
+        refused
+            .stderr
+            .contains("was made by somebody else (Rollback to 2)"),
+        "{refused}"
+    );
+    assert!(refused.stderr.contains("--to 3"), "{refused}");
+    assert_eq!(tenant.history("render-service").len(), 4);
+
+    let ours = [slug, "render-service", "--to", "3", "--auto-approve"];
+    let _ = tenant.release("rollback", &ours).exits(0);
+    assert_eq!(tenant.history("render-service").last().unwrap().0, 5);
+    // The record stands for no spec any more; the spec says the same, but for what was said.
+    let _ = tenant.apply().exits(0);
+    let again = tenant.apply().exits(0);
+    assert!(again.stdout.contains("No changes"), "{again}");
+    assert_eq!(tenant.history("render-service").last().unwrap().0, 5);
+    let _ = tenant.destroy().exits(0);
 }

@@ -5,5 +5,6 @@ mod contract;
 mod edited;
 mod ground;
 mod others;
+mod rehearsed;
 mod stuck;
 mod unready;

@@ -50,6 +50,23 @@ async fn pods_that_crash_end_the_wait_with_their_own_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pods_that_take_their_time_are_counted_and_told_once() {
+    let Some(ground) = Ground::new("slow").await else {
+        return;
+    };
+    let hand = ground.hand("web");
+    let values = json!({ "text": "a", "pods": { "behaviour": "slow", "delay": "12s" } });
+    let made = hand.create(&values, MINUTE).await.unwrap();
+    assert!(made.unready.is_none(), "{made:?}");
+    let waited = hand.waited.lock().unwrap().clone();
+    let told = |it: &String| {
+        it.starts_with("0 of 1 pods ready; pod web-") && it.ends_with(": ContainerCreating")
+    };
+    assert_eq!(waited.iter().filter(|it| told(it)).count(), 1, "{waited:?}");
+    ground.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pods_without_room_are_waited_for_to_the_end_and_told() {
     let Some(ground) = Ground::new("room").await else {
         return;
