@@ -181,7 +181,11 @@ impl Bar {
     fn running(&self, change: impl FnOnce(&mut Vec<(String, String)>)) {
         if let Ok(mut running) = self.running.lock() {
             change(&mut running);
-            let shown = running.iter().map(|(name, note)| match note.as_str() {
+            // What says something of itself comes first: a line is soon full.
+            let (silent, telling): (Vec<_>, Vec<_>) =
+                running.iter().partition(|(_, note)| note.is_empty());
+            let shown = telling.iter().chain(&silent);
+            let shown = shown.map(|(name, note)| match note.as_str() {
                 "" => name.clone(),
                 note => format!("{name} ({note})"),
             });

@@ -24,6 +24,20 @@ fn number(number: Option<u64>) -> String {
     number.map_or("-".to_owned(), |number| number.to_string())
 }
 
+/// A time in RFC 3339 without the part of its second.
+fn seconds(time: Option<&str>) -> String {
+    match time {
+        None => "-".to_owned(),
+        Some(time) => match time.split_once('.') {
+            Some((whole, part)) => {
+                let zone = part.trim_start_matches(|c: char| c.is_ascii_digit());
+                format!("{whole}{zone}")
+            }
+            None => time.to_owned(),
+        },
+    }
+}
+
 /// A list for people.
 pub(crate) fn list_text(rows: &[Row]) -> String {
     if rows.is_empty() {
@@ -46,7 +60,7 @@ pub(crate) fn list_text(rows: &[Row]) -> String {
             row.app_version.clone(),
             number(row.revision),
             status,
-            row.since.clone().unwrap_or_else(|| "-".to_owned()),
+            seconds(row.since.as_deref()),
         ]);
     }
     table.render()
@@ -108,11 +122,14 @@ pub(crate) fn history_text(rows: &[Past]) -> String {
         };
         table.row([
             row.number.to_string(),
-            row.updated.clone().unwrap_or_else(|| "-".to_owned()),
+            seconds(row.updated.as_deref()),
             row.status.clone(),
             row.chart.clone(),
             row.app_version.clone(),
-            row.by.clone().unwrap_or_else(|| "somebody else".to_owned()),
+            row.by
+                .as_ref()
+                .map_or("somebody else", |_| "matih")
+                .to_owned(),
             snapshots,
             row.description.clone(),
         ]);
@@ -182,7 +199,7 @@ pub(crate) fn upgrade_text(rows: &[Upgraded]) -> String {
         let outcome = match &row.fate {
             Fate::Upgraded => paint(ADD, "upgraded").to_string(),
             Fate::Left => paint(FAINT, "left alone: it is so already").to_string(),
-            Fate::Failed(why) => format!("{} {why}", paint(BAD, "failed:")),
+            Fate::Failed(why) => format!("{} {}", paint(BAD, "failed:"), shortened(why)),
             Fate::NotTried => paint(FAINT, "not tried").to_string(),
         };
         table.row([
@@ -194,6 +211,15 @@ pub(crate) fn upgrade_text(rows: &[Upgraded]) -> String {
         ]);
     }
     table.render()
+}
+
+/// The beginning of a long text: all of it was told before.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 100;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// The same for programs: `{releases: [{tenant, address, before, after, outcome, why}]}`.
@@ -289,6 +315,26 @@ pub(crate) fn chart_of(attributes: &Attributes) -> Option<&Attributes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_seconds_and_long_reasons_an_end() {
+        for (time, shown) in [
+            (
+                Some("2026-11-27T04:43:18.275155828Z"),
+                "2026-11-27T04:43:18Z",
+            ),
+            (
+                Some("2026-11-27T04:43:18.5+01:00"),
+                "2026-11-27T04:43:18+01:00",
+            ),
+            (Some("2026-11-27T04:43:18Z"), "2026-11-27T04:43:18Z"),
+            (None, "-"),
+        ] {
+            assert_eq!(seconds(time), shown);
+        }
+        assert_eq!(shortened(&"é".repeat(101)), format!("{}…", "é".repeat(100)));
+        assert_eq!(shortened("short"), "short");
+    }
 
     #[test]
     fn what_is_to_be_kept_is_said_as_it_is_to_be_written() {

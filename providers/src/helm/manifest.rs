@@ -236,10 +236,11 @@ fn inside(text: &mut String, value: &Json, list_depth: usize, depth: usize) {
 /// Text as YAML takes it: quoted where it would read as something else.
 fn scalar(value: &Json) -> String {
     let plain = |text: &str| {
-        let word = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        let word = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
         let other = ["true", "false", "null", "yes", "no", "on", "off"];
         text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
             && text.chars().all(word)
+            && !text.ends_with(':')
             && !other.contains(&text.to_ascii_lowercase().as_str())
     };
     match value {

@@ -147,6 +147,18 @@ proptest! {
             let empty = matches!(place.find(&b), Some(Value::Map(_)));
             prop_assert!(empty || place.find(&merged) == place.find(&b), "{place}");
         }
+        let mut kept = Vec::new();
+        leaves(&a, &AttributePath::root(), false, &mut kept);
+        for place in kept {
+            let parts = 1..=place.parts().len();
+            let beginnings = parts.map(|it| place.parts()[..it].iter()
+                .fold(AttributePath::root(), |path, part| path.join(part)));
+            let ends = |it: AttributePath| !matches!(it.find(&b), None | Some(Value::Map(_)));
+            let empty = matches!(place.find(&a), Some(Value::Map(_)));
+            if !empty && !beginnings.into_iter().any(ends) && place.find(&b).is_none() {
+                prop_assert_eq!(place.find(&merged), place.find(&a), "{}", place);
+            }
+        }
         // A table that takes the place of plain text hides what was below that.
         let plain_between = merge(&merge(&a, &b), &c) != merge(&a, &merge(&b, &c));
         prop_assert!(!plain_between || has_plain_below_table(&b, &a, &c));
