@@ -238,6 +238,11 @@ fn a_release_is_upgraded_told_and_rolled_back_and_what_others_made_is_not_ours_t
     let slug = tenant.slug.as_str();
     let _ = tenant.apply().exits(0);
 
+    // The plan knows what the chart would say.
+    let none = ["render-service", "--version", "9.9.9", slug, "--dry-run"];
+    let none = tenant.release("upgrade", &none).exits(7);
+    assert!(none.stderr.contains("and 9.9.9 is wanted"), "{none}");
+
     let words = [
         "render-service",
         "--set",

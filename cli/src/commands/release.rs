@@ -18,9 +18,9 @@ use crate::failure::{Failure, Outcome};
 use crate::installation::{Installation, of_state};
 use crate::render;
 use crate::tenants;
-use crate::work::Settings;
 use crate::work::planning::{explain, plan};
 use crate::work::release::{Alteration, KIND};
+use crate::work::{Settings, would_be_refused};
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, command: &ReleaseCommand) -> Outcome {
@@ -91,6 +91,7 @@ async fn preview(
     let catalog = installation.platform.catalog.clone();
     let timings = store.timings().map_err(|error| of_state(&error))?;
     let mut documents = Vec::new();
+    let mut exit = Exit::Ok;
     for (place, alteration) in alterations.iter().enumerate() {
         let head = head(store, &alteration.tenant)?;
         let order = alteration.order(store, &head, &catalog)?;
@@ -118,10 +119,14 @@ async fn preview(
             }
             Output::Json => documents.push(render::plan::json(&view)),
         }
+        if let Err(refused) = would_be_refused(&planned) {
+            exit = exit.worst(refused.exit);
+            context.screen.complain(&refused);
+        }
     }
     if context.output(Output::Text) == Output::Json {
         let document = json!({ "v": 1, "plans": documents });
         context.screen.print_json(&document, true);
     }
-    Ok(Exit::Ok)
+    Ok(exit)
 }

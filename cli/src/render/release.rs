@@ -94,7 +94,7 @@ pub(crate) struct Past {
     /// The chart and its version.
     pub(crate) chart: String,
     pub(crate) app_version: String,
-    /// Our run, or `matih`; none: somebody else made it.
+    /// The run of ours that made it; none: somebody else did.
     pub(crate) by: Option<String>,
     /// The first and the last snapshot that recorded it.
     pub(crate) snapshots: Option<(u64, u64)>,
@@ -148,7 +148,7 @@ pub(crate) fn history_json(address: &Address, rows: &[Past]) -> Json {
             "chart": row.chart,
             "app_version": row.app_version,
             "ours": row.by.is_some(),
-            "run": row.by.as_ref().filter(|by| by.starts_with("run-")),
+            "run": row.by,
             "snapshots": row.snapshots.map(|(first, last)| [first, last]),
             "description": row.description,
         })

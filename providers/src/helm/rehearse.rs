@@ -14,6 +14,7 @@ use matih_model::{Answer, Attributes, ChangeKind, ErrorKind, ProviderError, Rehe
 use serde_json::Value as Json;
 
 use super::chart::Wish;
+use super::child::Helm;
 use super::deed::values_of;
 use super::manifest::{changes, has_stand_ins, objects, secrets_in, stand_ins};
 use super::provider::HelmProvider;
@@ -56,9 +57,19 @@ async fn one(provider: &HelmProvider, request: &Rehearse<'_>) -> Result<Rehearsa
     let cluster = required(attributes, "cluster")?;
     let namespace = required(attributes, "namespace")?;
     let release = required(attributes, "release")?;
+    let helm = provider.helm().await?;
     let site = provider.site(cluster, namespace, release).await?;
     let capabilities = provider.capabilities(&site).await?;
-    let after = match render(provider, &site, attributes, request.kind, &capabilities).await {
+    let after = match render(
+        provider,
+        &helm,
+        &site,
+        attributes,
+        request.kind,
+        &capabilities,
+    )
+    .await
+    {
         Ok(after) => after,
         Err(error) if error.kind == ErrorKind::Invalid && !has_stand_ins(values_of(attributes)) => {
             return Ok(Answer::Misfit(error).into());
@@ -77,7 +88,7 @@ async fn one(provider: &HelmProvider, request: &Rehearse<'_>) -> Result<Rehearsa
                 objects(&there.manifest, namespace, &secrets)
             }
             None => {
-                let before = render(provider, &site, asked, request.kind, &capabilities);
+                let before = render(provider, &helm, &site, asked, request.kind, &capabilities);
                 objects(&before.await?, namespace, &[])
             }
         },
@@ -102,13 +113,13 @@ async fn deployed(site: &Site) -> Result<Option<Release>, ProviderError> {
 /// A chart with values, as Helm writes it for this cluster.
 async fn render(
     provider: &HelmProvider,
+    helm: &Helm,
     site: &Site,
     attributes: &Attributes,
     kind: ChangeKind,
     capabilities: &Capabilities,
 ) -> Result<String, ProviderError> {
-    let helm = provider.helm().await?;
-    let chart = provider.charts.ready(&helm, Wish::of(attributes)?).await?;
+    let chart = provider.charts.ready(helm, Wish::of(attributes)?).await?;
     let mut arguments: Vec<OsString> = ["template", "--values", "-", "--no-hooks", "--skip-tests"]
         .iter()
         .map(OsString::from)
@@ -195,9 +206,68 @@ fn serves(told: &Json) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use matih_model::{OwnerMark, RunId};
     use serde_json::json;
 
+    use super::super::settings::HelmSettings;
     use super::*;
+    use crate::kubernetes::{Kubernetes, KubernetesSettings};
+
+    #[tokio::test]
+    async fn a_plan_without_a_helm_says_so_and_refuses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = HelmSettings {
+            binary: Some(folder.path().join("no-helm")),
+            registries: None,
+            environment: Vec::new(),
+            force_conflicts: false,
+            parallel: 1,
+            history: 2,
+            folder: folder.path().to_owned(),
+            base: folder.path().to_owned(),
+            embedded: Vec::new(),
+        };
+        let kubernetes = Kubernetes::new(KubernetesSettings {
+            concurrency: 1,
+            force_conflicts: false,
+            timeout: Duration::from_secs(1),
+            clusters: BTreeMap::new(),
+        });
+        let provider = HelmProvider::new(settings, kubernetes.unwrap()).unwrap();
+        let owner = OwnerMark {
+            installation: "here".to_owned(),
+            address: "acme/helm.release/web".parse().unwrap(),
+            generation: 1,
+            run: RunId::new("run-1"),
+        };
+        let attributes = json!({ "cluster": "c", "namespace": "ns", "release": "web",
+            "chart": { "name": "web" } });
+        let request = Rehearse {
+            owner: &owner,
+            kind: ChangeKind::Create,
+            attributes: &serde_json::from_value(attributes).unwrap(),
+            before: None,
+            remote_id: None,
+        };
+        let answers = rehearse(&provider, &[request]).await.unwrap();
+        match &answers[..] {
+            [
+                Rehearsal {
+                    answer:
+                        Answer::NotYet {
+                            why,
+                            checked: false,
+                        },
+                    ..
+                },
+            ] => {
+                assert!(why.starts_with("Helm cannot be used"), "{why}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn what_a_server_serves_becomes_what_helm_is_told() {

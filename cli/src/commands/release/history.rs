@@ -79,7 +79,7 @@ fn joined(remembered: &[Revision], kept: &[Kept], head: Option<&Recorded>) -> Ve
             status: status.to_owned(),
             chart: format!("{name} {version}"),
             app_version: text("app_version"),
-            by: Some("matih".to_owned()),
+            by: Some(kept.run.to_string()),
             snapshots: Some(kept.snapshots),
             description: said.unwrap_or_default().to_owned(),
         };

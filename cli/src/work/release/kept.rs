@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use matih_model::{Address, Recorded, Snapshot, Value};
+use matih_model::{Address, Recorded, RunId, Snapshot, Value};
 use matih_state::{SnapshotKey, Store};
 
 use crate::failure::Failure;
@@ -15,6 +15,8 @@ pub(crate) struct Kept {
     pub(crate) number: u64,
     /// The first and the last snapshot that have it, by number.
     pub(crate) snapshots: (u64, u64),
+    /// The run that made the first of them.
+    pub(crate) run: RunId,
     /// When the first of them was made, milliseconds since the epoch.
     pub(crate) since_ms: u64,
     /// As the last of them has it.
@@ -64,10 +66,12 @@ pub(crate) fn kept(
             Some(known) => {
                 known.snapshots.0 = summary.serial;
                 known.since_ms = summary.created_ms;
+                known.run = summary.origin.run;
             }
             None => kept.push(Kept {
                 number,
                 snapshots: (summary.serial, summary.serial),
+                run: summary.origin.run,
                 since_ms: summary.created_ms,
                 recorded: recorded.clone(),
             }),
