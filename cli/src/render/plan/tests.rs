@@ -265,16 +265,8 @@ fn programs_get_all_attributes_of_both_sides_and_nothing_sensitive() {
     assert!(!plan.to_string().contains("hunter2"));
 }
 
-#[test]
-fn what_would_come_of_a_change_stands_under_it() {
-    let record = |name: &str| {
-        let address = format!("acme/dns.record/{name}");
-        resource(&address, 5, 41, r#"{"ttl":60}"#)
-    };
-    let mut late = record("d-late");
-    late.depends_on
-        .insert("acme/dns.record/a-fine".parse().unwrap());
-    let list = vec![record("a-fine"), record("b-early"), record("c-wrong"), late];
+/// An answer of each kind that is told.
+fn rehearsed() -> Rehearsed {
     let refused = || {
         Answer::Refused(ProviderError::new(
             ErrorKind::Denied,
@@ -305,7 +297,20 @@ fn what_would_come_of_a_change_stands_under_it() {
         let address = format!("acme/dns.record/{name}");
         (address.parse().unwrap(), answer)
     });
-    let rehearsed = Rehearsed(answers.into());
+    Rehearsed(answers.into())
+}
+
+#[test]
+fn what_would_come_of_a_change_stands_under_it() {
+    let record = |name: &str| {
+        let address = format!("acme/dns.record/{name}");
+        resource(&address, 5, 41, r#"{"ttl":60}"#)
+    };
+    let mut late = record("d-late");
+    late.depends_on
+        .insert("acme/dns.record/a-fine".parse().unwrap());
+    let list = vec![record("a-fine"), record("b-early"), record("c-wrong"), late];
+    let rehearsed = rehearsed();
     let with = |detail: bool| {
         seen(None, list.clone(), detail, |view| {
             let view = PlanView {
