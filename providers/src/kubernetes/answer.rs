@@ -240,7 +240,11 @@ mod tests {
             "spec.replicas",
             "Invalid value: -1: must be greater than or equal to 0",
         );
-        let policy = cause("", "", "replicas may not be changed on a Friday");
+        let policy = cause(
+            "FieldValueForbidden",
+            "",
+            "replicas may not be changed on a Friday",
+        );
         assert!(immutable(&failure(422, json!([fixed()]))).is_some());
         assert!(immutable(&failure(422, json!([fixed(), wrong]))).is_none());
         assert!(immutable(&failure(422, json!([policy]))).is_none());

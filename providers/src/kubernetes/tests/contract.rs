@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use matih_model::{
     Address, Applied, Call, CheckReport, Found, Kind, KindSchema, Marked, Name, OwnerMark,
-    Provider, ProviderFuture, ReadRequest, Reading, RemoteId, TenantId, Value,
+    Provider, ProviderFuture, ReadRequest, Reading, Rehearsal, Rehearse, RemoteId, TenantId, Value,
 };
 use serde_json::{Value as Json, json};
 
@@ -43,16 +43,20 @@ impl Own {
         Name::new(name.strip_suffix(&end).unwrap_or(name)).unwrap()
     }
 
+    fn owner(&self, owner: &OwnerMark) -> OwnerMark {
+        OwnerMark {
+            installation: self.theirs(&owner.installation),
+            address: self.address(&owner.address),
+            ..owner.clone()
+        }
+    }
+
     async fn with<T>(
         &self,
         call: &Call<'_>,
         act: for<'c> fn(&'c Kubernetes, &'c Call<'c>) -> ProviderFuture<'c, T>,
     ) -> Result<T, matih_model::ProviderError> {
-        let owner = OwnerMark {
-            installation: self.theirs(&call.owner.installation),
-            address: self.address(&call.owner.address),
-            ..call.owner.clone()
-        };
+        let owner = self.owner(call.owner);
         let call = Call {
             owner: &owner,
             ..*call
@@ -112,6 +116,17 @@ impl Provider for Own {
                 marked.owner.address.name = self.plain(&marked.owner.address);
             }
             Ok(marked)
+        })
+    }
+
+    fn rehearse<'a>(&'a self, requests: &'a [Rehearse<'a>]) -> ProviderFuture<'a, Vec<Rehearsal>> {
+        Box::pin(async move {
+            let owners = requests.iter().map(|it| self.owner(it.owner));
+            let owners: Vec<OwnerMark> = owners.collect();
+            let requests = requests.iter().zip(&owners);
+            let requests = requests.map(|(it, owner)| Rehearse { owner, ..*it });
+            let requests: Vec<_> = requests.collect();
+            self.ground.provider.rehearse(&requests).await
         })
     }
 
