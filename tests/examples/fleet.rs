@@ -18,20 +18,13 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
+use matih_tests::cost::Cost;
 use matih_tests::{compiled, matih_binary, workspace_root};
 
 /// The steps of the blueprint (domain.md section 1).
 const STEPS: usize = 56;
-
-/// What one process took.
-#[derive(Clone, Copy)]
-struct Cost {
-    wall: Duration,
-    peak_mib: u64,
-}
 
 /// One row of the table: what was done, and what it cost each of the two.
 struct Row {
@@ -173,37 +166,9 @@ fn write_modules(folder: &Path, tenants: u32, resources: usize) -> Result<(), Bo
     Ok(())
 }
 
-/// Runs a process to its end and takes its time and its peak of memory.
+/// Runs a process in a folder.
 fn run(folder: &Path, program: &Path, arguments: &[&str]) -> Result<Cost, Box<dyn Error>> {
-    let began = Instant::now();
-    let mut child = Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()?;
-    let status_file = format!("/proc/{}/status", child.id());
-    let mut peak_mib = 0;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        peak_mib = peak_mib.max(peak(&status_file));
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    let wall = began.elapsed();
-    if !status.success() {
-        return Err(format!("{} {arguments:?}: {status}", program.display()).into());
-    }
-    Ok(Cost { wall, peak_mib })
-}
-
-/// The peak of resident memory so far, in MiB; 0 once the process is gone.
-fn peak(status_file: &str) -> u64 {
-    let text = fs::read_to_string(status_file).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB"))
-        .and_then(|kib| kib.trim().parse::<u64>().ok())
-        .map_or(0, |kib| kib / 1024)
+    Ok(Cost::of(
+        Command::new(program).args(arguments).current_dir(folder),
+    )?)
 }

@@ -74,7 +74,6 @@ impl Cluster {
     #[must_use]
     #[track_caller]
     pub fn find(test: &str) -> Option<Self> {
-        static TURN: Mutex<()> = Mutex::new(());
         let Some(folder) = std::env::var_os(FOLDER).filter(|it| !it.is_empty()) else {
             if std::env::var(REQUIRED).is_ok_and(|it| it == "1") {
                 fail(&format!(
@@ -84,17 +83,25 @@ impl Cluster {
             println!("skipped: {test} needs a cluster, and {FOLDER} names none");
             return None;
         };
+        Some(Self::at(Path::new(&folder)))
+    }
+
+    /// The cluster of a run folder, for the caller alone until it is dropped.
+    #[must_use]
+    #[track_caller]
+    pub fn at(folder: &Path) -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
         // A test that failed has left the cluster usable.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut cluster = Self {
-            folder: folder.into(),
+            folder: folder.to_owned(),
             programs: PathBuf::new(),
             _turn: turn,
         };
         cluster.programs = cluster.script(&["bin"]).stdout.trim_end().into();
         let _ = cluster.script(&["status"]);
         cluster.sweep();
-        Some(cluster)
+        cluster
     }
 
     /// Takes away what a test that failed has left, and waits for its end.
@@ -121,6 +128,12 @@ impl Cluster {
         self.folder.join("matih.kubeconfig")
     }
 
+    /// A program of the cluster's own versions: `kubectl`, `helm`.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
     /// The cluster's run folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -144,7 +157,7 @@ impl Cluster {
     /// Runs `kubectl` as the administrator, whatever comes of it.
     #[track_caller]
     pub fn try_kubectl(&self, words: &[&str], input: &str) -> Output {
-        let mut command = Command::new(self.programs.join("kubectl"));
+        let mut command = Command::new(self.program("kubectl"));
         command
             .arg("--kubeconfig")
             .arg(self.folder.join("admin.kubeconfig"))

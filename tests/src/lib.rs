@@ -10,6 +10,7 @@ mod binary;
 pub mod canary;
 pub mod cluster;
 pub mod compiled;
+pub mod cost;
 pub mod crash;
 mod golden;
 pub mod helm;
