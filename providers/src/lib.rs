@@ -9,7 +9,9 @@
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod gate;
 pub mod helm;
+pub mod isolation;
 pub mod kinds;
 pub mod kubernetes;
 mod settings;
@@ -17,6 +19,7 @@ pub mod simulated;
 
 use std::sync::Arc;
 
+use gate::Gate;
 use helm::{HelmProvider, HelmSettings};
 use kubernetes::{Kubernetes, KubernetesSettings};
 use matih_model::{Kind, Provider, Registry, RegistryError};
@@ -60,17 +63,27 @@ pub fn check(settings: &Settings) -> Vec<SettingError> {
 /// kind.
 pub fn registry(settings: &Settings) -> Result<Registry, SetupError> {
     let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
+    let mut options = settings.simulated.clone();
+    let mut gate = None;
     if let Some(clusters) = KubernetesSettings::read(settings).map_err(SetupError::Settings)? {
         let clusters = Kubernetes::new(clusters)?;
         providers.push(clusters.clone());
         let helm = HelmSettings::read(settings).map_err(SetupError::Settings)?;
-        providers.push(HelmProvider::new(helm, clusters)?);
+        providers.push(HelmProvider::new(helm, clusters.clone())?);
+        gate = Some(clusters);
     }
     let real = providers.iter().flat_map(|provider| provider.kinds());
     let real: Vec<Kind> = real.map(|schema| schema.kind).collect();
-    let mut options = settings.simulated.clone();
     options.without.extend(real);
-    providers.push(Simulated::open(&settings.world, options)?);
+    if gate.is_some() {
+        let kinds = Gate::schemas()?.into_iter();
+        options.without.extend(kinds.map(|schema| schema.kind));
+    }
+    let world = Simulated::open(&settings.world, options)?;
+    if let Some(clusters) = gate {
+        providers.push(Gate::new(clusters, world.clone())?);
+    }
+    providers.push(world);
     Ok(Registry::new(providers)?)
 }
 
@@ -113,6 +126,8 @@ mod tests {
             assert_eq!(of("kubernetes.manifest"), name);
             let helm = if name == "simulated" { name } else { "helm" };
             assert_eq!(of("helm.release"), helm);
+            let gate = if name == "simulated" { name } else { "gate" };
+            assert_eq!(of("check.connectivity"), gate);
             assert_eq!(of("dns.zone"), "simulated");
         }
     }

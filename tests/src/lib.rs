@@ -14,7 +14,6 @@ pub mod cost;
 pub mod crash;
 mod golden;
 pub mod helm;
-pub mod isolation;
 mod normalise;
 mod running;
 mod sandbox;

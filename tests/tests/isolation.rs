@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use matih_model::{ResourceGraph, Value as ModelValue};
+use matih_providers::isolation::{End, Network, Pod, Policy, Port, Protocol};
 use matih_tests::compiled;
-use matih_tests::isolation::{End, Network, Pod, Policy, Port, Protocol};
 use regex::Regex;
 use serde_json::{Value, json};
 

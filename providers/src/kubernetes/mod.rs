@@ -13,6 +13,7 @@
 //! there into the words of what was asked for (`project`, `shown`) and give it a `token`. The way of
 //! a plan: `rehearse` asks what would come of it (after `stage`), `answer` reads the server's words, and `fit` holds
 //! against the published schema (`openapi`) what cannot be asked yet.
+//! The way of the gate before activation: `gate` looks, `ways` judges the policies.
 
 mod answer;
 mod call;
@@ -24,6 +25,7 @@ mod discovery;
 mod failure;
 mod fields;
 mod fit;
+mod gate;
 mod json;
 mod list;
 mod live;
@@ -44,6 +46,7 @@ mod stage;
 mod token;
 mod update;
 mod wait;
+mod ways;
 mod wire;
 mod workload;
 
@@ -53,6 +56,7 @@ mod tests;
 pub(crate) use call::due;
 pub(crate) use cluster::Cluster;
 pub(crate) use failure::Failure;
+pub(crate) use gate::findings;
 pub(crate) use made::{Hands, Made, hands, manifest, otherwise};
 pub use provider::Kubernetes;
 pub use settings::{ClusterSettings, KubernetesSettings, NAME};
