@@ -9,6 +9,7 @@
 //! `MATIH_TEST_CLUSTER` names the run folder of a cluster that `tests/cluster/cluster up` started.
 
 mod audit;
+pub mod life;
 mod listing;
 pub mod proxy;
 pub mod small;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use audit::{Audit, Request};
+pub use audit::{Audit, ObjectRef, Request};
 pub use listing::Listing;
 
 use crate::world::Facts;

@@ -26,6 +26,22 @@ pub struct Request {
     pub uri: String,
     /// The code of the answer.
     pub code: u16,
+    /// What it is about, where it is about objects.
+    pub object: Option<ObjectRef>,
+}
+
+/// What a request is about, as a rule of a role names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectRef {
+    /// The group of the kind; empty for the core.
+    #[serde(default)]
+    pub api_group: String,
+    /// The kind's name in paths.
+    pub resource: String,
+    /// A part of the object, such as `log`, or nothing.
+    #[serde(default)]
+    pub subresource: String,
 }
 
 impl Request {
@@ -98,6 +114,7 @@ fn of_matih(line: &str) -> Option<Request> {
         user: User,
         #[serde(default)]
         response_status: Code,
+        object_ref: Option<ObjectRef>,
     }
     #[derive(Deserialize)]
     struct User {
@@ -113,6 +130,7 @@ fn of_matih(line: &str) -> Option<Request> {
             verb: line.verb,
             uri: line.request_uri,
             code: line.response_status.code,
+            object: line.object_ref,
         }),
         Err(error) => fail(&format!("a line of the audit log: {error}\n{line}")),
     }
