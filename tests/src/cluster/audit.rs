@@ -26,6 +26,8 @@ pub struct Request {
     pub uri: String,
     /// The code of the answer.
     pub code: u16,
+    /// Which program asks: matih, or one of its helms.
+    pub agent: String,
     /// What it is about, where it is about objects.
     pub object: Option<ObjectRef>,
 }
@@ -113,6 +115,8 @@ fn of_matih(line: &str) -> Option<Request> {
         request_uri: String,
         user: User,
         #[serde(default)]
+        user_agent: String,
+        #[serde(default)]
         response_status: Code,
         object_ref: Option<ObjectRef>,
     }
@@ -130,6 +134,7 @@ fn of_matih(line: &str) -> Option<Request> {
             verb: line.verb,
             uri: line.request_uri,
             code: line.response_status.code,
+            agent: line.user_agent,
             object: line.object_ref,
         }),
         Err(error) => fail(&format!("a line of the audit log: {error}\n{line}")),

@@ -5,6 +5,9 @@
 //! authority, HTTP/2 or HTTP/1.1 as the client likes, and what it passes on it passes on whole. A
 //! fault is drawn for each request by the seed and counted when it is dealt. It refuses to know
 //! what matih asks for: all that it tells apart are looks and changes.
+//!
+//! No fault ends a watch: matih reads by lists and polls (`cluster_role` counts its watches: none),
+//! and the tenants of these tests have no releases, whose helms would watch.
 
 mod answer;
 mod fault;
