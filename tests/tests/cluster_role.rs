@@ -123,7 +123,10 @@ fn each_rule_of_the_role_is_needed_and_none_is_missing() {
 
     // The role gives `watch` for the sake of helm alone.
     let watches = requests.iter().filter(|it| it.verb == "watch");
-    assert_eq!(watches.filter(|it| it.agent.starts_with("matih/")).count(), 0);
+    assert_eq!(
+        watches.filter(|it| it.agent.starts_with("matih/")).count(),
+        0
+    );
 
     let used: BTreeSet<Right> = requests.iter().flat_map(needed).collect();
     let unused: Vec<String> = allowed

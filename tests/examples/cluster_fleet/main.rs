@@ -16,18 +16,21 @@
 //! of the API server says what the same work costs it on a machine where others are busy too.
 
 mod bare;
+mod kubectl;
 mod objects;
 mod releases;
+mod started;
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use bare::{Bare, WORKERS};
+use kubectl::Kubectl;
 use matih_tests::Sandbox;
 use matih_tests::cluster::{Audit, Cluster};
 use matih_tests::cost::Cost;
-use objects::{EACH, blueprint, objects, spec};
+use objects::{EACH, blueprint, spec};
+use started::{Started, server};
 
 pub(crate) type Failed = Box<dyn std::error::Error>;
 
@@ -51,60 +54,6 @@ fn main() -> Result<(), Failed> {
     }
     println!("load of the machine after: {}", load());
     Ok(())
-}
-
-/// A cluster, and the folder of one that is this run's own.
-struct Started {
-    folder: PathBuf,
-    own: Option<tempfile::TempDir>,
-}
-
-impl Started {
-    fn new() -> Result<Self, Failed> {
-        if let Some(folder) = std::env::var_os("MATIH_TEST_CLUSTER") {
-            return Ok(Self {
-                folder: folder.into(),
-                own: None,
-            });
-        }
-        let own = tempfile::tempdir()?;
-        let started = Self {
-            folder: own.path().to_owned(),
-            own: Some(own),
-        };
-        if started.script("up")? {
-            return Ok(started);
-        }
-        Err("the cluster does not start".into())
-    }
-
-    fn script(&self, word: &str) -> std::io::Result<bool> {
-        let mut script = Command::new(matih_tests::workspace_root().join("tests/cluster/cluster"));
-        script.arg(word).env("MATIH_CLUSTER_DIR", &self.folder);
-        Ok(script.status()?.success())
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        if self.own.is_some() && !matches!(self.script("down"), Ok(true)) {
-            eprintln!("the cluster in {} still runs", self.folder.display());
-        }
-    }
-}
-
-/// The processor time of the API server so far, in seconds.
-fn server(cluster: &Cluster) -> f64 {
-    // Ticks of a hundredth of a second, on every Linux.
-    const TICKS: f64 = 100.0;
-    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
-    let pid = read(cluster.folder().join("pids/kube-apiserver"));
-    let pid = pid.split_whitespace().next().unwrap_or_default();
-    let stat = read(PathBuf::from(format!("/proc/{pid}/stat")));
-    // After the name, which stands in brackets: the 12th and the 13th word.
-    let words = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    let ticks = words.split(' ').skip(11).take(2);
-    ticks.filter_map(|it| it.parse::<f64>().ok()).sum::<f64>() / TICKS
 }
 
 /// The machine's load, which says how much of a time is somebody else's.
@@ -343,50 +292,4 @@ fn clear(cluster: &Cluster, tenants: &[String]) {
     let names: Vec<&str> = tenants.iter().map(String::as_str).collect();
     cluster.clear(&names);
     cluster.wait_until_quiet();
-}
-
-/// kubectl, with the account of matih and everything in one file.
-struct Kubectl {
-    program: PathBuf,
-    kubeconfig: PathBuf,
-    folder: tempfile::TempDir,
-}
-
-impl Kubectl {
-    fn new(cluster: &Cluster) -> Result<Self, Failed> {
-        Ok(Self {
-            program: cluster.program("kubectl"),
-            kubeconfig: cluster.kubeconfig(),
-            folder: tempfile::tempdir()?,
-        })
-    }
-
-    fn run(&self, words: &[&str]) -> Result<Cost, Failed> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(words)
-            .arg("--filename")
-            .arg(self.folder.path().join("fleet.json"));
-        command.arg("--kubeconfig").arg(&self.kubeconfig);
-        command
-            .arg("--cache-dir")
-            .arg(self.folder.path().join("cache"));
-        Ok(Cost::of(&mut command)?)
-    }
-
-    fn apply(&self, tenants: &[String]) -> Result<Cost, Failed> {
-        let all: Vec<Vec<serde_json::Value>> = tenants.iter().map(|it| objects(it)).collect();
-        let parts = objects::PARTS.into_iter();
-        let items: Vec<&serde_json::Value> = parts
-            .flat_map(|part| all.iter().flat_map(move |it| &it[part.clone()]))
-            .collect();
-        let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items});
-        std::fs::write(self.folder.path().join("fleet.json"), list.to_string())?;
-        self.run(&["apply", "--server-side"])
-    }
-
-    /// What is different: nothing, or this is an error.
-    fn diff(&self) -> Result<Cost, Failed> {
-        self.run(&["diff", "--server-side"])
-    }
 }

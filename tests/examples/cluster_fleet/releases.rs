@@ -21,7 +21,7 @@ pub(crate) fn measure(cluster: &Cluster) -> Result<(), Failed> {
     let sandbox = cluster.sandbox();
     sandbox.write("names/tables.toml", "");
     sandbox.write("acme.toml", &example(ACME));
-    let apply = ["apply", "acme.toml", "--auto-approve"];
+    let apply = ["apply", "acme.toml", "--auto-approve", "--quiet"];
     matih(&sandbox, &apply)?;
     let helm = Helm::new(cluster)?;
     let releases = helm.releases()?;
@@ -38,7 +38,7 @@ pub(crate) fn measure(cluster: &Cluster) -> Result<(), Failed> {
         ours.push(matih(&sandbox, &apply)?);
         plan.push(matih(
             &sandbox,
-            &["plan", "acme.toml", "--detailed-exitcode"],
+            &["plan", "acme.toml", "--detailed-exitcode", "--quiet"],
         )?);
     }
     let (ours, theirs, same, plan) = (Runs(ours), Runs(theirs), Runs(same), Runs(plan));
