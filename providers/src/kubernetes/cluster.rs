@@ -140,9 +140,28 @@ impl Cluster {
         selector: &str,
         form: &'static str,
     ) -> Result<Vec<Live>, Failure> {
+        let mut found = Vec::new();
+        let mut take = |live: Option<Live>| match live {
+            Some(live) => found.push(live),
+            None => found.clear(),
+        };
+        self.visit(api, namespace, selector, form, &mut take)
+            .await?;
+        Ok(found)
+    }
+
+    /// Shows each object of a list, and keeps no more than a page of them; nothing means that the
+    /// list begins anew.
+    pub(super) async fn visit(
+        &self,
+        api: &Api,
+        namespace: &str,
+        selector: &str,
+        form: &'static str,
+        visit: &mut (dyn FnMut(Option<Live>) + Send),
+    ) -> Result<(), Failure> {
         let all = collection(&api.gvk, &api.plural, namespace);
         let selector = encoded(selector);
-        let mut found = Vec::new();
         let mut next = String::new();
         // A list that is too old to go on with begins anew, but not for ever.
         let mut restarts = 0;
@@ -156,7 +175,7 @@ impl Cluster {
                 Err(failure) if failure.code == Some(410) && restarts < 3 => {
                     restarts += 1;
                     next.clear();
-                    found.clear();
+                    visit(None);
                     continue;
                 }
                 Err(failure) => return Err(failure),
@@ -177,10 +196,10 @@ impl Cluster {
                 }
             };
             for item in items {
-                found.push(live(of_list(item, api))?);
+                visit(Some(live(of_list(item, api))?));
             }
             if next.is_empty() {
-                return Ok(found);
+                return Ok(());
             }
         }
     }

@@ -45,7 +45,8 @@ pub(super) async fn list(
 }
 
 /// The marks of all objects of an installation and some tenants: lists of what the server knows
-/// beside the objects themselves.
+/// beside the objects themselves. For a fleet, a kind whose objects this process has just listed
+/// whole is not listed again; for one tenant it is, since a recovery looks for what has come since.
 pub(super) async fn marks(
     provider: &Kubernetes,
     installation: &str,
@@ -61,18 +62,31 @@ pub(super) async fn marks(
         async move {
             let cluster = provider.cluster(target).await?;
             let apis = cluster.discovery.managed(&cluster.wire).await?;
-            let lists = apis.iter().map(|api| cluster.list_marks(api, selector));
+            let lists = apis.iter().map(|api| async {
+                let known = provider.known_marks(target, &api.gvk);
+                if let Some(marks) = known.filter(|_| tenants.len() > 1) {
+                    return Ok(marks);
+                }
+                let lives = cluster.list_marks(api, selector).await?;
+                let marks = lives.iter().filter_map(|live| marked(live, target));
+                Ok::<_, ProviderError>(marks.collect())
+            });
             let found = try_join_all(lists).await?.into_iter().flatten();
-            let found = found.filter_map(|live| {
-                let owner = live.mark.clone()?;
-                let ours = owner.installation == installation && tenants.contains(owner.tenant());
-                let remote_id = of(&live, target).id();
-                ours.then_some(Marked { owner, remote_id })
+            let found = found.filter(|it: &Marked| {
+                it.owner.installation == installation && tenants.contains(it.owner.tenant())
             });
             Ok::<_, ProviderError>(found.collect::<Vec<_>>())
         }
     });
     Ok(try_join_all(targets).await?.into_iter().flatten().collect())
+}
+
+/// What an object says of itself beside what it holds; `None`: it bears no mark.
+pub(super) fn marked(live: &Live, target: &str) -> Option<Marked> {
+    Some(Marked {
+        owner: live.mark.clone()?,
+        remote_id: of(live, target).id(),
+    })
 }
 
 /// One object, in the words of what was asked for in this run, or else in its own.

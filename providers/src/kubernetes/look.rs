@@ -16,6 +16,7 @@ use matih_model::{
 use super::call::{id, outputs, shape_of};
 use super::cluster::Cluster;
 use super::discovery::Api;
+use super::list::marked;
 use super::live::Live;
 use super::manifest::shape;
 use super::mark;
@@ -25,6 +26,7 @@ use super::provider::Kubernetes;
 use super::ready::{Readiness, readiness};
 use super::shown::{shown, whole};
 use super::token::token;
+use super::wire::JSON;
 
 /// So many objects of a kind are asked for by name rather than by a list: a plan takes one request
 /// for each kind and page.
@@ -43,8 +45,8 @@ struct Question<'a> {
 
 impl Question<'_> {
     /// Namespace and name.
-    fn name(&self) -> (String, String) {
-        (self.place.namespace.clone(), self.place.name.clone())
+    fn name(&self) -> (&str, &str) {
+        (&self.place.namespace, &self.place.name)
     }
 }
 
@@ -147,17 +149,18 @@ async fn group(
     let mut listed = BTreeMap::new();
     let mut all_seen = false;
     if named.len() > FEW {
-        listed = list(&cluster, &api, &named, &selector(&named)).await?;
-        let hidden = named.iter().filter(|it| !listed.contains_key(&it.name()));
+        let marks = selector(&named);
+        listed = list(provider, &cluster, &api, &named, &marks).await?;
+        let hidden = named.iter().filter(|it| !listed.contains_key(&it.index));
         if hidden.count() > MANY {
-            listed = list(&cluster, &api, &named, "").await?;
+            listed = list(provider, &cluster, &api, &named, "").await?;
             all_seen = true;
         }
     }
     let mut hidden = Vec::new();
     for question in named {
-        match listed.get(&question.name()) {
-            Some(live) => answers.push((question.index, answer(live, question))),
+        match listed.remove(&question.index) {
+            Some(reading) => answers.push((question.index, reading)),
             None if all_seen => answers.push((question.index, Reading::Missing)),
             None => hidden.push(by_name(&cluster, &api, question)),
         }
@@ -201,13 +204,15 @@ fn selector(questions: &[&Question<'_>]) -> String {
     }
 }
 
-/// All of a kind that a selector finds where questions are about, by namespace and name.
+/// The answers to those questions whose objects a selector finds, by their index. An object is
+/// forgotten as soon as it has answered, so a fleet takes no more room than its answers.
 async fn list(
+    provider: &Kubernetes,
     cluster: &Cluster,
     api: &Api,
     questions: &[&Question<'_>],
     selector: &str,
-) -> Result<BTreeMap<(String, String), Live>, ProviderError> {
+) -> Result<BTreeMap<usize, Reading>, ProviderError> {
     let namespaces = questions.iter().map(|it| it.place.namespace.as_str());
     let namespaces: BTreeSet<&str> = namespaces.collect();
     let places: Vec<&str> = if api.namespaced && namespaces.len() <= FEW_NAMESPACES {
@@ -215,13 +220,43 @@ async fn list(
     } else {
         vec![""]
     };
-    let lists = places
-        .iter()
-        .map(|namespace| cluster.list(api, namespace, selector));
+    let mut by_name: BTreeMap<(&str, &str), Vec<&Question<'_>>> = BTreeMap::new();
+    for question in questions {
+        by_name.entry(question.name()).or_default().push(question);
+    }
+    // A list of all that bears a mark tells what `list::marks` asks for, too.
+    let changes = provider.changes();
+    let is_whole = places == [""] && selector == mark::INSTALLATION;
+    let lists = places.iter().map(|namespace| {
+        let by_name = &by_name;
+        async move {
+            let (mut answers, mut marks) = (BTreeMap::new(), Vec::new());
+            let mut visit = |live: Option<Live>| {
+                let Some(live) = live else {
+                    answers.clear();
+                    marks.clear();
+                    return;
+                };
+                let asked = by_name.get(&(live.namespace(), live.name()));
+                for question in asked.into_iter().flatten() {
+                    answers.insert(question.index, answer(&live, question));
+                }
+                if is_whole {
+                    marks.extend(marked(&live, &cluster.name));
+                }
+            };
+            cluster
+                .visit(api, namespace, selector, JSON, &mut visit)
+                .await?;
+            Ok::<_, ProviderError>((answers, marks))
+        }
+    });
     let mut found = BTreeMap::new();
     for list in join_all(lists).await {
-        for live in list? {
-            found.insert((live.namespace().to_owned(), live.name().to_owned()), live);
+        let (answers, marks) = list?;
+        found.extend(answers);
+        if is_whole {
+            provider.remember_marks(&cluster.name, &api.gvk, changes, marks);
         }
     }
     Ok(found)

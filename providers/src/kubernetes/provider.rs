@@ -1,7 +1,9 @@
 //! [`Kubernetes`]: from a call to the cluster that it is about.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use matih_model::{
     Address, Applied, Attributes, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Marked,
@@ -15,11 +17,14 @@ use super::connect::connect;
 use super::discovery::{Api, Discovery};
 use super::manifest::Wanted;
 use super::openapi::Schemas;
-use super::place::Place;
+use super::place::{Gvk, Place};
 use super::settings::{ClusterSettings, KubernetesSettings, NAME};
 use super::wire::Wire;
 use super::{create, delete, list, look, rehearse, update, wait};
 use crate::kinds::{self, KindsError};
+
+/// What a list has shown may stand for another look so long: a drift asks for both within a moment.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// The kind that it serves.
 const KIND: &str = "kubernetes.manifest";
@@ -33,6 +38,17 @@ pub struct Kubernetes {
     asked: Mutex<BTreeMap<Address, Attributes>>,
     /// Namespaces that this run made, by target and name.
     made: Mutex<BTreeSet<(String, String)>>,
+    /// What whole lists have just shown, by target and kind.
+    marks: Mutex<BTreeMap<(String, Gvk), Shown>>,
+    /// Beginnings and ends of changes so far.
+    changes: AtomicU64,
+}
+
+/// What a list has shown.
+struct Shown {
+    when: Instant,
+    changes: u64,
+    marks: Vec<Marked>,
 }
 
 impl Kubernetes {
@@ -49,6 +65,8 @@ impl Kubernetes {
             settings,
             asked: Mutex::default(),
             made: Mutex::default(),
+            marks: Mutex::default(),
+            changes: AtomicU64::default(),
         }))
     }
 
@@ -134,6 +152,32 @@ impl Kubernetes {
         }
     }
 
+    /// A number that is another one after every change by this process.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    /// Remembers the marks of a kind that a list of all of them has just shown; `changes` is from
+    /// before the list.
+    pub(super) fn remember_marks(&self, target: &str, gvk: &Gvk, changes: u64, marks: Vec<Marked>) {
+        let mut known = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let when = Instant::now();
+        let shown = Shown {
+            when,
+            changes,
+            marks,
+        };
+        known.insert((target.to_owned(), gvk.clone()), shown);
+    }
+
+    /// Those marks, once, while they are fresh and nothing was changed here.
+    pub(super) fn known_marks(&self, target: &str, gvk: &Gvk) -> Option<Vec<Marked>> {
+        let mut known = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = known.remove(&(target.to_owned(), gvk.clone()))?;
+        let holds = shown.when.elapsed() < FRESH && shown.changes == self.changes();
+        holds.then_some(shown.marks)
+    }
+
     /// A namespace that is to go may come back as somebody else's.
     fn forget_made(&self, place: &Place) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,6 +195,14 @@ impl Kubernetes {
             None => self.target(call.attributes.text("cluster").unwrap_or_default())?,
         };
         self.cluster(target).await
+    }
+
+    /// Does something that changes objects.
+    async fn counted<T>(&self, change: impl Future<Output = T>) -> T {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        let done = change.await;
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        done
     }
 
     async fn change(&self, call: &Call<'_>, is_new: bool) -> Result<Applied, ProviderError> {
@@ -275,15 +327,15 @@ impl Provider for Kubernetes {
     }
 
     fn create<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
-        Box::pin(self.change(call, true))
+        Box::pin(self.counted(self.change(call, true)))
     }
 
     fn update<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
-        Box::pin(self.change(call, false))
+        Box::pin(self.counted(self.change(call, false)))
     }
 
     fn delete<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, ()> {
-        Box::pin(self.take_away(call))
+        Box::pin(self.counted(self.take_away(call)))
     }
 
     fn check<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, CheckReport> {

@@ -4,6 +4,7 @@ mod asked;
 mod books;
 mod contract;
 mod fake;
+mod fleet;
 mod ground;
 mod real;
 mod wire;
