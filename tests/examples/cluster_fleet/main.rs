@@ -158,13 +158,8 @@ fn count(
     Ok((lists, writes, all.len() - lists - writes))
 }
 
-/// Fifty tenants, by everybody.
-fn fifty(cluster: &Cluster) -> Result<(), Failed> {
-    const TENANTS: usize = 50;
-    println!(
-        "{TENANTS} tenants, {} objects, {WORKERS} requests at once",
-        TENANTS * EACH
-    );
+/// Tools that would be measured too.
+fn tell_who_is_absent() {
     for (program, word) in [
         (
             "terraform with its kubernetes provider",
@@ -176,6 +171,16 @@ fn fifty(cluster: &Cluster) -> Result<(), Failed> {
             println!("{program}: not present");
         }
     }
+}
+
+/// Fifty tenants, by everybody.
+fn fifty(cluster: &Cluster) -> Result<(), Failed> {
+    const TENANTS: usize = 50;
+    println!(
+        "{TENANTS} tenants, {} objects, {WORKERS} requests at once",
+        TENANTS * EACH
+    );
+    tell_who_is_absent();
     let bare = Bare::new(&cluster.kubeconfig())?;
     let (mut by_hand, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     let kubectl = Kubectl::new(cluster)?;

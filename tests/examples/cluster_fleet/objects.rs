@@ -15,7 +15,12 @@ pub(crate) const KINDS: [usize; 7] = [0, 1, 2, 3, 8, 9, 11];
 /// The twelve objects of phase 2 of a tenant: namespace, quota, limits, five policies, its account,
 /// two roles and a binding. The namespace is called as the tenant.
 pub(crate) fn objects(tenant: &str) -> Vec<Value> {
-    let object = |version: &str, kind: &str, name: &str, rest: Value| {
+    let labels =
+        json!({"matih.ai/tenant": tenant, "pod-security.kubernetes.io/enforce": "restricted"});
+    let mut all = vec![json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": tenant, "labels": labels}})];
+    let rows = limits().into_iter().chain(policies()).chain(rights(tenant));
+    all.extend(rows.map(|(version, kind, name, rest)| {
         let labels = json!({"app.kubernetes.io/managed-by": "matih", "matih.ai/tenant": tenant});
         let mut object = json!({"apiVersion": version, "kind": kind,
             "metadata": {"name": name, "namespace": tenant, "labels": labels}});
@@ -23,82 +28,92 @@ pub(crate) fn objects(tenant: &str) -> Vec<Value> {
             object[key] = value.clone();
         }
         object
-    };
-    let policy = |name: &str, spec: Value| {
-        object(
+    }));
+    all
+}
+
+/// Version, kind, name and all the rest of an object.
+type Row = (&'static str, &'static str, &'static str, Value);
+
+fn limits() -> Vec<Row> {
+    let hard =
+        json!({"requests.cpu": "4", "requests.memory": "8Gi", "limits.cpu": "8", "pods": "40"});
+    let limits = json!([{"type": "Container", "default": {"cpu": "500m", "memory": "512Mi"},
+        "defaultRequest": {"cpu": "100m", "memory": "256Mi"}}]);
+    vec![
+        (
+            "v1",
+            "ResourceQuota",
+            "tenant-quota",
+            json!({"spec": {"hard": hard}}),
+        ),
+        (
+            "v1",
+            "LimitRange",
+            "tenant-limits",
+            json!({"spec": {"limits": limits}}),
+        ),
+    ]
+}
+
+fn policies() -> Vec<Row> {
+    let inside = json!({"podSelector": {}});
+    let control = json!({"namespaceSelector": {"matchLabels": {"matih.ai/role": "control-plane"}}});
+    let names = json!([{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]);
+    let platform = json!([{"protocol": "TCP", "port": 8443}]);
+    let both = json!(["Ingress", "Egress"]);
+    let policy = |name: &'static str, types: Value, rules: Value| {
+        let mut spec = json!({"podSelector": {}, "policyTypes": types});
+        for (key, value) in rules.as_object().into_iter().flatten() {
+            spec[key] = value.clone();
+        }
+        (
             "networking.k8s.io/v1",
             "NetworkPolicy",
             name,
             json!({"spec": spec}),
         )
     };
-    let group = "rbac.authorization.k8s.io/v1";
-    let role = |name: &str, resources: Value| {
-        let rule = json!({"apiGroups": [""], "resources": resources, "verbs": ["get", "list"]});
-        object(group, "Role", name, json!({"rules": [rule]}))
-    };
-    let inside = json!({"podSelector": {}});
-    let control = json!({"namespaceSelector": {"matchLabels": {"matih.ai/role": "control-plane"}}});
-    let labels =
-        json!({"matih.ai/tenant": tenant, "pod-security.kubernetes.io/enforce": "restricted"});
     vec![
-        json!({"apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": tenant, "labels": labels}}),
-        object(
-            "v1",
-            "ResourceQuota",
-            "tenant-quota",
-            json!({"spec": {"hard": {
-            "requests.cpu": "4", "requests.memory": "8Gi", "limits.cpu": "8", "pods": "40"}}}),
-        ),
-        object(
-            "v1",
-            "LimitRange",
-            "tenant-limits",
-            json!({"spec": {"limits": [{"type": "Container",
-            "default": {"cpu": "500m", "memory": "512Mi"},
-            "defaultRequest": {"cpu": "100m", "memory": "256Mi"}}]}}),
-        ),
-        policy(
-            "default-deny-all",
-            json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}),
-        ),
+        policy("default-deny-all", both.clone(), json!({})),
         policy(
             "allow-same-namespace",
-            json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [inside]}], "egress": [{"to": [inside]}]}),
+            both,
+            json!({"ingress": [{"from": [inside]}], "egress": [{"to": [inside]}]}),
         ),
         policy(
             "allow-control-plane",
-            json!({"podSelector": {}, "policyTypes": ["Ingress"],
-            "ingress": [{"from": [control]}]}),
+            json!(["Ingress"]),
+            json!({"ingress": [{"from": [control]}]}),
         ),
         policy(
             "allow-dns",
-            json!({"podSelector": {}, "policyTypes": ["Egress"],
-            "egress": [{"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}]}),
+            json!(["Egress"]),
+            json!({"egress": [{"ports": names}]}),
         ),
         policy(
             "allow-platform",
-            json!({"podSelector": {}, "policyTypes": ["Egress"],
-            "egress": [{"to": [control], "ports": [{"protocol": "TCP", "port": 8443}]}]}),
+            json!(["Egress"]),
+            json!({"egress": [{"to": [control], "ports": platform}]}),
         ),
-        object(
-            "v1",
-            "ServiceAccount",
-            "tenant-workload",
-            json!({"automountServiceAccountToken": false}),
-        ),
+    ]
+}
+
+fn rights(tenant: &str) -> Vec<Row> {
+    let group = "rbac.authorization.k8s.io/v1";
+    let role = |name: &'static str, resources: Value| {
+        let rule = json!({"apiGroups": [""], "resources": resources, "verbs": ["get", "list"]});
+        (group, "Role", name, json!({"rules": [rule]}))
+    };
+    let account = json!({"automountServiceAccountToken": false});
+    let binding = json!({
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tenant-workload"},
+        "subjects": [{"kind": "ServiceAccount", "name": "tenant-workload", "namespace": tenant}]});
+    vec![
+        ("v1", "ServiceAccount", "tenant-workload", account),
         role("tenant-workload", json!(["configmaps"])),
         role("tenant-admin", json!(["pods", "services"])),
-        object(
-            group,
-            "RoleBinding",
-            "tenant-workload",
-            json!({
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tenant-workload"},
-            "subjects": [{"kind": "ServiceAccount", "name": "tenant-workload", "namespace": tenant}]}),
-        ),
+        (group, "RoleBinding", "tenant-workload", binding),
     ]
 }
 
