@@ -12,6 +12,7 @@ use super::call::{Deed, TRIES, held};
 use super::create::restless;
 use super::live::Live;
 use super::mark;
+use super::place::Place;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -59,12 +60,18 @@ fn is_ours(deed: &Deed<'_>, there: &Live) -> bool {
     mark.is_some_and(|mark| mark::same(mark, deed.call.owner))
 }
 
-/// Waits until this life of the object is over.
+/// Waits until this life of the object is over, by the word of the server's storage: the server has
+/// only promised its end, and a look that is behind knows nothing of the object's beginning either.
 async fn end(deed: &Deed<'_>, there: &Live) -> Result<(), ProviderError> {
     let uid = there.uid();
+    let place = Place {
+        uid: uid.to_owned(),
+        ..deed.place.clone()
+    };
     let mut wait = FIRST_WAIT;
     loop {
-        let now = deed.look().await?.filter(|now| now.uid() == uid);
+        let now = deed.cluster.get_surely(&deed.api, &place).await?;
+        let now = now.filter(|now| now.uid() == uid);
         let Some(now) = now else {
             return Ok(());
         };

@@ -289,3 +289,34 @@ async fn what_no_target_stands_for_is_told_with_what_to_write() {
     assert!(error.message.contains("`any`"), "{error}");
     assert!(error.hint.unwrap().contains("[targets.any]"));
 }
+
+#[tokio::test]
+async fn the_end_of_an_object_is_not_taken_from_a_look_that_is_behind() {
+    // A life that is being ended, with a look in between that was true before it began.
+    let fake = Fake::new(|request, number| match (request.method.as_str(), number) {
+        ("GET", 1) => absent(),
+        ("GET", number) if number < 4 => Act::Say(200, object("c")),
+        ("DELETE", number) if number < 2 => Act::Say(200, json!({})),
+        _ => absent(),
+    })
+    .await;
+    let owner = OwnerMark {
+        installation: "here".to_owned(),
+        address: "acme/kubernetes.manifest/c".parse().unwrap(),
+        generation: 1,
+        run: RunId::new("run-1"),
+    };
+    let (attributes, id) = (attributes("c"), RemoteId::new("fake/core/ConfigMap/n/c/u"));
+    let call = Call {
+        owner: &owner,
+        attributes: &attributes,
+        before: None,
+        remote_id: Some(&id),
+        expects: None,
+        timeout: Duration::from_secs(10),
+        secrets: &Plain,
+        crossing: &Plain,
+    };
+    fake.provider.delete(&call).await.unwrap();
+    assert_eq!(fake.of("GET").len(), 5, "{:?}", fake.of("GET"));
+}
