@@ -20,7 +20,7 @@ use super::place::Gvk;
 use super::provider::Kubernetes;
 use super::ready::{Readiness, readiness};
 use super::ways;
-use super::workload::why;
+use super::workload::coming;
 
 /// Between two looks at what is not ready.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -90,7 +90,8 @@ impl Unready {
         let Some(selector) = &self.selector else {
             return;
         };
-        if let Some(why) = why(cluster, namespace, selector, &BTreeSet::new()).await {
+        let coming = coming(cluster, namespace, selector, &BTreeSet::new()).await;
+        if let Some(why) = coming.why {
             self.message = format!("{}: {}", self.message, why.text);
             self.hint = why.hint.to_owned();
         }
