@@ -15,6 +15,7 @@ pub mod crash;
 mod golden;
 pub mod helm;
 mod normalise;
+pub mod readers;
 mod running;
 mod sandbox;
 pub mod scenario;

@@ -1,8 +1,4 @@
-//! A platform file of any bytes: diagnostics or settings, and never a panic.
+//! A platform file of any bytes.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|text: &str| {
-    let _ = matih_specs::parse_platform("matih.toml", text);
-});
+libfuzzer_sys::fuzz_target!(|text: &str| readers::platform(text));
