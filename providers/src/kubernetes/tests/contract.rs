@@ -3,149 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use matih_model::{
-    Address, Applied, Call, CheckReport, Found, Kind, KindSchema, Marked, Name, OwnerMark,
-    Provider, ProviderFuture, ReadRequest, Reading, Rehearsal, Rehearse, RemoteId, TenantId, Value,
-};
+use matih_model::{Kind, Provider, Reading, RemoteId, Value};
 use serde_json::{Value as Json, json};
 
 use super::super::place::{Gvk, Place, collection};
-use super::super::provider::Kubernetes;
 use super::ground::Ground;
-use crate::contract::{self, Bench, Sample};
-
-/// The provider with installations and addresses of this bench's own: the suite speaks of `here`,
-/// `there` and `sample`, and expects to see nobody else's objects.
-struct Own {
-    ground: Arc<Ground>,
-    number: u32,
-}
-
-impl Own {
-    fn theirs(&self, installation: &str) -> String {
-        format!(
-            "{installation}-{}-{}",
-            self.ground.installation, self.number
-        )
-    }
-
-    fn address(&self, address: &Address) -> Address {
-        let name = format!("{}-{}", address.name, self.theirs(""));
-        Address {
-            name: Name::new(name).unwrap(),
-            ..address.clone()
-        }
-    }
-
-    fn plain(&self, address: &Address) -> Name {
-        let end = format!("-{}", self.theirs(""));
-        let name = address.name.as_str();
-        Name::new(name.strip_suffix(&end).unwrap_or(name)).unwrap()
-    }
-
-    fn owner(&self, owner: &OwnerMark) -> OwnerMark {
-        OwnerMark {
-            installation: self.theirs(&owner.installation),
-            address: self.address(&owner.address),
-            ..owner.clone()
-        }
-    }
-
-    async fn with<T>(
-        &self,
-        call: &Call<'_>,
-        act: for<'c> fn(&'c Kubernetes, &'c Call<'c>) -> ProviderFuture<'c, T>,
-    ) -> Result<T, matih_model::ProviderError> {
-        let owner = self.owner(call.owner);
-        let call = Call {
-            owner: &owner,
-            ..*call
-        };
-        act(&self.ground.provider, &call).await
-    }
-}
-
-impl Provider for Own {
-    fn name(&self) -> &str {
-        self.ground.provider.name()
-    }
-
-    fn kinds(&self) -> Vec<KindSchema> {
-        self.ground.provider.kinds()
-    }
-
-    fn read<'a>(&'a self, requests: &'a [ReadRequest<'a>]) -> ProviderFuture<'a, Vec<Reading>> {
-        Box::pin(async move {
-            let addresses = requests.iter().map(|it| self.address(it.address));
-            let addresses: Vec<Address> = addresses.collect();
-            let requests = requests.iter().zip(&addresses);
-            let requests = requests.map(|(it, address)| ReadRequest { address, ..*it });
-            let requests: Vec<_> = requests.collect();
-            let mut readings = self.ground.provider.read(&requests).await?;
-            readings.iter_mut().for_each(quiet);
-            Ok(readings)
-        })
-    }
-
-    fn list<'a>(
-        &'a self,
-        installation: &'a str,
-        tenant: &'a TenantId,
-    ) -> ProviderFuture<'a, Vec<Found>> {
-        Box::pin(async move {
-            let theirs = self.theirs(installation);
-            let mut found = self.ground.provider.list(&theirs, tenant).await?;
-            for found in &mut found {
-                installation.clone_into(&mut found.owner.installation);
-                found.owner.address.name = self.plain(&found.owner.address);
-            }
-            Ok(found)
-        })
-    }
-
-    fn marks<'a>(
-        &'a self,
-        installation: &'a str,
-        tenants: &'a [TenantId],
-    ) -> ProviderFuture<'a, Vec<Marked>> {
-        Box::pin(async move {
-            let theirs = self.theirs(installation);
-            let mut marked = self.ground.provider.marks(&theirs, tenants).await?;
-            for marked in &mut marked {
-                installation.clone_into(&mut marked.owner.installation);
-                marked.owner.address.name = self.plain(&marked.owner.address);
-            }
-            Ok(marked)
-        })
-    }
-
-    fn rehearse<'a>(&'a self, requests: &'a [Rehearse<'a>]) -> ProviderFuture<'a, Vec<Rehearsal>> {
-        Box::pin(async move {
-            let owners = requests.iter().map(|it| self.owner(it.owner));
-            let owners: Vec<OwnerMark> = owners.collect();
-            let requests = requests.iter().zip(&owners);
-            let requests = requests.map(|(it, owner)| Rehearse { owner, ..*it });
-            let requests: Vec<_> = requests.collect();
-            self.ground.provider.rehearse(&requests).await
-        })
-    }
-
-    fn create<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
-        Box::pin(self.with(call, |it, call| it.create(call)))
-    }
-
-    fn update<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, Applied> {
-        Box::pin(self.with(call, |it, call| it.update(call)))
-    }
-
-    fn delete<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, ()> {
-        Box::pin(self.with(call, |it, call| it.delete(call)))
-    }
-
-    fn check<'a>(&'a self, call: &'a Call<'a>) -> ProviderFuture<'a, CheckReport> {
-        self.ground.provider.check(call)
-    }
-}
+use crate::contract::{self, Bench, Own, Sample};
 
 /// Takes out what controllers write while the suite looks twice.
 fn quiet(reading: &mut Reading) {
@@ -170,7 +33,8 @@ struct Play {
 }
 
 struct KubernetesBench {
-    own: Arc<Own>,
+    ground: Arc<Ground>,
+    number: u32,
     play: Arc<Play>,
 }
 
@@ -184,7 +48,7 @@ impl KubernetesBench {
             &place.namespace,
         );
         let path = format!("{all}/{}", place.name);
-        let ground = self.own.ground.clone();
+        let ground = self.ground.clone();
         let patched = async move { ground.patch(&path, patch).await };
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(patched));
     }
@@ -192,14 +56,15 @@ impl KubernetesBench {
 
 impl Bench for KubernetesBench {
     fn provider(&self) -> Arc<dyn Provider> {
-        self.own.clone()
+        let word = format!("{}-{}", self.ground.installation, self.number);
+        Arc::new(Own::new(self.ground.provider.clone(), word).with_quiet(quiet))
     }
 
     fn sample(&self) -> Sample {
         let form = |form: &Json| {
             let mut form = form.clone();
-            form["metadata"]["name"] = json!(format!("sample-{}", self.own.number));
-            self.own.ground.attributes(form)
+            form["metadata"]["name"] = json!(format!("sample-{}", self.number));
+            self.ground.attributes(form)
         };
         Sample {
             kind: Kind::new("kubernetes.manifest").unwrap(),
@@ -227,10 +92,8 @@ async fn proves(name: &str, play: Play) {
     };
     let (ground, play) = (Arc::new(ground), Arc::new(play));
     let broken = contract::prove(|| KubernetesBench {
-        own: Arc::new(Own {
-            ground: ground.clone(),
-            number: COUNT.fetch_add(1, Ordering::Relaxed),
-        }),
+        ground: ground.clone(),
+        number: COUNT.fetch_add(1, Ordering::Relaxed),
         play: play.clone(),
     })
     .await;
