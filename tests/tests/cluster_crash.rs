@@ -2,7 +2,8 @@
 //! API server and its storage killed under a running apply. Nothing is lost, nothing orphaned.
 //!
 //! `MATIH_CLUSTER_CRASH_STRIDE` is the step from a boundary to the next one that is visited; with
-//! 1 all of them are (`tests/run cluster-crash-all`), by so many `MATIH_CLUSTER_CRASH_WORKERS`. Without a cluster the tests say so and pass.
+//! 1 all of them are (`tests/run cluster-crash-all`), by so many `MATIH_CLUSTER_CRASH_WORKERS`.
+//! Without a cluster the tests say so and pass.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
