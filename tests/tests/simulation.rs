@@ -1,8 +1,8 @@
 //! Seeded stories: the invariants hold in each, one seed is one trace, and every kind of trouble
 //! was met.
 //!
-//! `MATIH_SEED=123` tells one story and prints its trace; `MATIH_SEEDS=100000` tells so many, on
-//! `MATIH_THREADS` threads. A plain `cargo test` tells a few; `tests/run simulation` tells a
+//! `MATIH_SEED=123` tells one story and prints its trace; `MATIH_SEEDS=100000` tells so many, from
+//! `MATIH_FIRST_SEED` on, on `MATIH_THREADS` threads, so that a long telling can be done in parts. A plain `cargo test` tells a few; `tests/run simulation` tells a
 //! thousand and `tests/run simulation-all` a hundred thousand, and both demand that no cell of
 //! the tables is empty. A seed that ever failed stands in `simulation-seeds.txt` and is told each
 //! time.
@@ -15,6 +15,8 @@ use matih_tests::simulation::{Deed, Tally, tell};
 
 /// Stories of a plain `cargo test`, where a story takes a third of a second.
 const FEW: u64 = 60;
+/// How often a long telling says how far it is.
+const TOLD_EACH: usize = 5000;
 /// From so many stories on, every kind of trouble must have been met.
 const MANY: u64 = 1000;
 
@@ -48,6 +50,9 @@ fn tell_all(seeds: &[u64], threads: u64) -> Tally {
                 loop {
                     let place = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap();
                     let Some(seed) = seeds.get(place) else { return };
+                    if place > 0 && place % TOLD_EACH == 0 {
+                        println!("{place} of {} stories begun", seeds.len());
+                    }
                     let told = tell(*seed);
                     tally.lock().unwrap().merge(&told.tally);
                     if let Some(why) = told.wrong {
@@ -135,7 +140,9 @@ fn stories() {
         return;
     }
     let many = number("MATIH_SEEDS").unwrap_or(FEW);
-    let seeds: Vec<u64> = remembered().into_iter().chain(0..many).collect();
+    let first = number("MATIH_FIRST_SEED").unwrap_or(0);
+    let seeds = remembered().into_iter().chain(first..first + many);
+    let seeds: Vec<u64> = seeds.collect();
     let tally = tell_all(&seeds, number("MATIH_THREADS").unwrap_or(2));
     println!("{tally}");
     if many >= MANY {
