@@ -2,8 +2,9 @@
 //!
 //! [`apply()`] carries a plan out under the lock of its tenant: one writer, many provider calls side
 //! by side, each with its intent committed before and its outcome after. [`recover()`] settles what a
-//! crash left, by looking at the world. [`observe()`] reads what is there, and [`rehearse()`] asks what
-//! would come of a plan. What happens on the way is told to an [`Onlooker`], which may also stop it, at any [`Boundary`].
+//! crash left, by looking at the world. [`observe()`] reads what is there, and [`rehearse()`] asks
+//! what would come of a plan. What happens on the way is told to an [`Onlooker`], which may also
+//! stop it, at any [`Boundary`].
 //!
 //! It makes no choices: what to do, in which order and whether at all stands in the plan. It knows
 //! no provider, no database and no clock but the runtime's, and runs on whatever runtime it is

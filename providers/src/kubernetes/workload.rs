@@ -1,4 +1,5 @@
-//! How far workloads are and why they do not come up, for who makes them in another way than by manifests.
+//! How far workloads are and why they do not come up, for who makes them in another way than by
+//! manifests.
 
 use std::collections::BTreeSet;
 use std::fmt;
