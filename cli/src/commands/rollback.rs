@@ -9,7 +9,7 @@ use crate::installation::{Installation, of_state};
 use crate::render;
 use crate::tenants;
 use crate::work::planning::{explain, plan};
-use crate::work::{Back, Goal, Settings, Workshop};
+use crate::work::{Back, Goal, Settings, Workshop, would_be_refused};
 use matih_state::SnapshotKey;
 
 /// Runs the command.
@@ -53,6 +53,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Outcome {
             Output::Text => context.screen.print(&render::plan::text(&view)),
             Output::Json => context.screen.print_json(&render::plan::json(&view), true),
         }
+        would_be_refused(&planned)?;
         return Ok(Exit::Ok);
     }
     let asking = asking(context, &args.execution);
