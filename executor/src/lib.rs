@@ -42,5 +42,5 @@ pub use observe::{ObserveOptions, ask, observe};
 pub use recover::{RecoverOptions, Recovery, SettledAction, recover};
 pub use rehearse::{Rehearsed, rehearse};
 pub use report::{ActionReport, Counts, Ending, Failure, Fate, Report, Stop};
-pub use strays::{Unmanaged, unmanaged};
+pub use strays::{Search, Unmanaged, unmanaged};
 pub use world::{ApplyOptions, Clock, OnFailure, World, run_limit};

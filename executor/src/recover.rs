@@ -22,7 +22,7 @@ use crate::lease::keep;
 use crate::look::Sight;
 use crate::observe::patiently;
 use crate::settle::{Settled, settle};
-use crate::strays::{Unmanaged, unmanaged};
+use crate::strays::{Search, Unmanaged, unmanaged};
 use crate::watch::Watch;
 use crate::world::World;
 
@@ -110,12 +110,13 @@ pub async fn recover(
     }
     if options.sweep {
         let (head, tenant) = (store.head().cloned(), store.tenant().clone());
-        let sweep = unmanaged(
-            world.registry,
-            world.installation,
-            [(&tenant, head.as_deref())],
-            options.timeout,
-        );
+        let search = Search {
+            installation: world.installation,
+            unmarked: false,
+            timeout: options.timeout,
+        };
+        let of = [(&tenant, head.as_deref())];
+        let sweep = unmanaged(world.registry, &search, of);
         let mut found = keep(store, &world.clock, &watch, sweep).await?;
         recovery.unmanaged = found.remove(&tenant).unwrap_or_default();
     }

@@ -41,6 +41,7 @@ pub use plan::{Note, Plan, PlanDraft, PlanError, Wave};
 pub use provider::{
     Abandoned, Applied, Call, CheckFinding, CheckReport, Crossing, ErrorKind, Found, Marked, Point,
     Provider, ProviderError, ProviderFuture, ReadRequest, Registry, RegistryError, Telling,
+    Unmarked,
 };
 pub use reading::{Observation, Observed, Reading, Touch, Version};
 pub use rehearsal::{Answer, Filled, ObjectChange, Rehearsal, Rehearse};

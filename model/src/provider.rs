@@ -9,8 +9,8 @@
 //!   call fails with [`ErrorKind::Conflict`].
 //! - An error has a kind, and the kind alone decides whether the call is tried again. A reply that
 //!   never came is [`ErrorKind::Unknown`]: the call may or may not have been carried out.
-//! - `read`, `list`, `rehearse` and `history` never change anything. A failure to look is never
-//!   "not there".
+//! - `read`, `list`, `unmarked`, `rehearse` and `history` never change anything. A failure to look
+//!   is never "not there".
 //! - `history` tells what the outside system itself remembers, also what others did. Most remember
 //!   nothing, and then there is nothing to implement: our own snapshots are the history.
 //!
@@ -25,7 +25,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::address::{Address, Kind, RemoteId, TenantId};
-use crate::reading::{Observed, Reading, Version};
+use crate::reading::{Observed, Reading, Touch, Version};
 use crate::rehearsal::{Rehearsal, Rehearse};
 use crate::resource::OwnerMark;
 use crate::revision::Revision;
@@ -199,6 +199,17 @@ pub struct Marked {
     pub remote_id: RemoteId,
 }
 
+/// An object that lies in one of ours and bears no mark of matih.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unmarked {
+    /// The object that it lies in.
+    pub holder: RemoteId,
+    /// The provider's name for it.
+    pub remote_id: RemoteId,
+    /// Who made it, where the provider can tell.
+    pub by: Option<Touch>,
+}
+
 /// One thing that a check found wrong, or worth saying.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CheckFinding {
@@ -256,6 +267,12 @@ pub trait Provider: Send + Sync {
             }
             Ok(marked)
         })
+    }
+
+    /// What lies in these objects of ours and bears no mark, but for what controllers make
+    /// themselves. Most objects hold nothing.
+    fn unmarked<'a>(&'a self, _holders: &'a [RemoteId]) -> ProviderFuture<'a, Vec<Unmarked>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     /// Answers what would come of each create and update, in order; see [`crate::rehearsal`].

@@ -3,6 +3,7 @@
 //! Without a cluster these tests say so and pass: `tests/run cluster` starts one. What is real is
 //! real in every provider that a target is there for; the tests ask nobody which.
 
+use matih_tests::Sandbox;
 use matih_tests::acme::{self, ACME, example};
 use matih_tests::cluster::life::{
     YES, apply, assert_gone, assert_quiet, assert_sound, dedicated, destroy, edit, field, free,
@@ -30,6 +31,9 @@ fn acme_from_nothing_to_active_and_back() {
     println!("acme: {} objects of the cluster bear its mark", ours.len());
     assert!(ours.len() > 60, "{}", ours.len());
     assert_quiet(&cluster, &sandbox, "acme.toml");
+    // What controllers and Helm make of ours is known as theirs.
+    let drift = sandbox.run(&["drift", ACME, "--unmarked"]).exits(0);
+    assert!(drift.stdout.contains(" 0 unmanaged, "), "{drift}");
 
     // A module goes, and comes back.
     let with_all = cluster.marked(None).len();
@@ -176,9 +180,41 @@ fn drift_names_who_and_what_and_is_repaired() {
     let account = "serviceaccount/tenant-workload";
     let colour = field(&cluster, namespace, account, ".metadata.labels.colour");
     assert_eq!(colour, "blue", "what others added stays");
+
+    what_lies_beside_ours_is_told_on_request(&cluster, &sandbox, tenant, namespace);
     assert_sound(&cluster, &sandbox, tenant, "wren.toml");
     assert_quiet(&cluster, &sandbox, "wren.toml");
     cluster.clear(&[namespace]);
+}
+
+fn what_lies_beside_ours_is_told_on_request(
+    cluster: &Cluster,
+    sandbox: &Sandbox,
+    tenant: &str,
+    namespace: &str,
+) {
+    let drift = ["drift", tenant, "--detailed-exitcode"];
+    let _ = cluster.kubectl(&[
+        "create",
+        "configmap",
+        "hers",
+        "--from-literal=a=b",
+        "--field-manager=eve",
+        "--namespace",
+        namespace,
+    ]);
+    let _ = sandbox.run(&drift).exits(0);
+    let output = sandbox
+        .run(&[&drift[..], &["--unmarked"]].concat())
+        .exits(2);
+    let told = format!("/core/ConfigMap/{namespace}/hers/");
+    let by = "  bears no mark, made by eve (Update) at ";
+    assert!(
+        output.stdout.contains(&told) && output.stdout.contains(by),
+        "{output}"
+    );
+    assert!(output.stdout.contains(" 1 unmanaged, "), "{output}");
+    let _ = cluster.kubectl(&["delete", "configmap", "hers", "--namespace", namespace]);
 }
 
 #[test]

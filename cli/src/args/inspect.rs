@@ -86,6 +86,9 @@ pub(crate) struct DriftArgs {
     /// End with 2 if anything differs or could not be read.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    /// Also list what lies in a tenant's namespaces and bears no mark of matih.
+    #[arg(long)]
+    pub(crate) unmarked: bool,
     /// Stay and look at these times (five cron fields, UTC); one look at once for a missed one.
     #[arg(long, value_name = "CRON")]
     pub(crate) schedule: Option<String>,

@@ -6,7 +6,7 @@ mod schedule;
 
 use std::sync::Arc;
 
-use matih_executor::{Unmanaged, observe, unmanaged};
+use matih_executor::{Search, Unmanaged, observe, unmanaged};
 use matih_model::{Marked, Snapshot};
 use matih_planner::{Drift, DriftReport, drift};
 use matih_state::Store;
@@ -104,8 +104,12 @@ async fn all(
     let options = look();
     let observed = observe(registry, &heads, &options).await;
     let tenants = heads.iter().map(|head| (head.tenant(), Some(&**head)));
-    let id = store.installation();
-    let mut strays = unmanaged(registry, id, tenants, options.timeout).await;
+    let search = Search {
+        installation: store.installation(),
+        unmarked: args.unmarked,
+        timeout: options.timeout,
+    };
+    let mut strays = unmanaged(registry, &search, tenants).await;
     let mut all = Vec::new();
     for head in heads {
         let nothing = Default::default();
@@ -133,8 +137,7 @@ fn is_recorded(head: &Snapshot, found: &Marked) -> bool {
 
 impl Seen {
     fn in_sync(&self) -> bool {
-        let alone = self.unmanaged.found.is_empty() && self.unmanaged.unknown.is_empty();
-        self.report.in_sync() && alone
+        self.report.in_sync() && self.unmanaged == Unmanaged::default()
     }
 
     fn count(&self, wanted: fn(&Drift) -> bool) -> usize {
@@ -152,7 +155,7 @@ impl Seen {
             self.count(|it| matches!(it, Drift::Changed { .. })),
             self.count(|it| matches!(it, Drift::Missing)),
             self.count(|it| matches!(it, Drift::Unknown { .. })) + self.unmanaged.unknown.len(),
-            self.unmanaged.found.len(),
+            self.unmanaged.found.len() + self.unmanaged.unmarked.len(),
         ]
     }
 }
@@ -174,7 +177,7 @@ fn text(seen: &Seen, catalog: &matih_model::Catalog, verbose: bool) -> String {
         in_sync.for_each(|(address, _)| text += &format!("  = {address}\n"));
     }
     text += &render::drift::changes(&seen.report, &seen.head, catalog);
-    text += &render::drift::unmanaged(&seen.unmanaged.found);
+    text += &render::drift::unmanaged(&seen.unmanaged);
     for (provider, why) in &seen.unmanaged.unknown {
         text += &format!("  ? provider {provider} could not list: {why}\n");
     }
@@ -184,13 +187,18 @@ fn text(seen: &Seen, catalog: &matih_model::Catalog, verbose: bool) -> String {
 }
 
 /// The report for programs: `{v, checked_at, drift, tenants: [{tenant, snapshot, in_sync, summary,
-/// resources, unmanaged}]}`.
+/// resources, unmanaged, unmarked}]}`.
 fn document(all: &[Seen]) -> Value {
     let tenants = all.iter().map(|seen| {
         let [same, changed, missing, unknown, unmanaged] = seen.counts();
         let found = seen.unmanaged.found.iter().map(|found| {
             json!({ "address": found.owner.address, "remote_id": found.remote_id,
                     "generation": found.owner.generation, "run": found.owner.run })
+        });
+        let unmarked = seen.unmanaged.unmarked.iter().map(|it| {
+            let by = it.by.as_ref();
+            json!({ "remote_id": it.remote_id, "in": it.holder, "by": by.map(|it| &it.by),
+                    "how": by.map(|it| &it.how), "when": by.and_then(|it| it.when.as_ref()) })
         });
         json!({
             "tenant": seen.head.tenant(),
@@ -200,6 +208,7 @@ fn document(all: &[Seen]) -> Value {
                          "unmanaged": unmanaged, "unknown": unknown },
             "resources": render::drift::not_in_sync(&seen.report),
             "unmanaged": found.collect::<Vec<_>>(),
+            "unmarked": unmarked.collect::<Vec<_>>(),
             "unlisted_providers": seen.unmanaged.unknown,
         })
     });

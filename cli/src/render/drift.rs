@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use matih_model::{AttributeChange, Catalog, Snapshot};
+use matih_executor::Unmanaged;
+use matih_model::{AttributeChange, Catalog, Marked, Snapshot};
 use matih_planner::{Drift, DriftReport};
 use serde_json::{Value, json};
 
@@ -36,18 +37,20 @@ pub(crate) fn changes(report: &DriftReport, base: &Snapshot, catalog: &Catalog) 
     text
 }
 
-/// Objects with our mark that no record knows, one a line.
-pub(crate) fn unmanaged(found: &[matih_model::Marked]) -> String {
-    found
-        .iter()
-        .map(|it| {
-            let (address, id) = (&it.owner.address, &it.remote_id);
-            format!(
-                "{} {address}  is not in the record ({id})\n",
-                paint(ADD, "  +")
-            )
-        })
-        .collect()
+/// What stands in no record, one object a line.
+pub(crate) fn unmanaged(unmanaged: &Unmanaged) -> String {
+    let plus = paint(ADD, "  +");
+    let mut text = String::new();
+    for Marked { owner, remote_id } in &unmanaged.found {
+        let address = &owner.address;
+        let _ = writeln!(text, "{plus} {address}  is not in the record ({remote_id})");
+    }
+    for it in &unmanaged.unmarked {
+        let by = it.by.as_ref().map(|by| format!(", made {by}"));
+        let by = by.unwrap_or_default();
+        let _ = writeln!(text, "{plus} {}  bears no mark{by}", it.remote_id);
+    }
+    text
 }
 
 /// A difference seen from the record: what was applied, then what is there.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use matih_executor::{
     Answer, ApplyOptions, Boundary, Clock, Event, ExecutorError, ObserveOptions, Onlooker,
-    RecoverOptions, Report, World, apply, keep_lock, observe, recover, unmanaged,
+    RecoverOptions, Report, Search, World, apply, keep_lock, observe, recover, unmanaged,
 };
 use matih_model::{
     Address, Attributes, Digest, Plan, Provider, Registry, ResourceGraph, RunId, SecretError,
@@ -293,9 +293,13 @@ impl Bench {
         assert_eq!(objects.len(), head.resources().len(), "{when}: orphans");
         let world = self.surroundings();
         let (tenant, timeout) = (acme(), RecoverOptions::default().timeout);
-        let installation = world.installation;
+        let search = Search {
+            installation: world.installation,
+            unmarked: false,
+            timeout,
+        };
         let of = [(&tenant, Some(&*head))];
-        let strays = unmanaged(&self.registry, installation, of, timeout).await;
+        let strays = unmanaged(&self.registry, &search, of).await;
         assert_eq!(strays[&tenant], Default::default(), "{when}: strays");
         let next = self.plan(desired, Verb::Apply).await;
         assert_eq!(next.actions().len(), 0, "{when}: {:?}", next.actions());

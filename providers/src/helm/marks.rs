@@ -11,7 +11,8 @@ use matih_model::{Address, Name, OwnerMark, RunId, TenantId};
 
 use super::KIND;
 
-const INSTALLATION: &str = "helm.matih.ai/installation";
+/// The label that every revision of a release of ours bears.
+pub(crate) const INSTALLATION: &str = "helm.matih.ai/installation";
 const TENANT: &str = "helm.matih.ai/tenant";
 const NAME: &str = "helm.matih.ai/name";
 const GENERATION: &str = "helm.matih.ai/generation";

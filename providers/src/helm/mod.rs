@@ -30,6 +30,7 @@ mod vain;
 mod view;
 
 pub use chart::EmbeddedChart;
+pub(crate) use marks::INSTALLATION as RELEASE_MARK;
 pub use provider::HelmProvider;
 pub use settings::{HelmSettings, NAME};
 

@@ -34,7 +34,7 @@ const FEW: usize = 1;
 /// So many objects that a list by labels does not show are worth a list of all.
 const MANY: usize = 20;
 /// In so many namespaces a kind is listed namespace by namespace.
-const FEW_NAMESPACES: usize = 4;
+pub(super) const FEW_NAMESPACES: usize = 4;
 
 /// One question, by its index among all.
 struct Question<'a> {

@@ -10,9 +10,10 @@
 //! Refuses to know what the kinds mean, but for when one of them is ready. The way of a call:
 //! `provider` finds the cluster, `call` says what may be touched, `create`, `update` and `delete`
 //! do it over `wire`, `wait` waits. The way of a question: `look` and `list`, which put what is
-//! there into the words of what was asked for (`project`, `shown`) and give it a `token`. The way of
-//! a plan: `rehearse` asks what would come of it (after `stage`), `answer` reads the server's words, and `fit` holds
-//! against the published schema (`openapi`) what cannot be asked yet.
+//! there into the words of what was asked for (`project`, `shown`) and give it a `token`, and
+//! `unmarked` for what is not ours. The way of a plan: `rehearse` asks what would come of it (after
+//! `stage`), `answer` reads the server's words, and `fit` holds against the published schema
+//! (`openapi`) what cannot be asked yet.
 //! The way of the gate before activation: `gate` looks, `ways` judges the policies.
 
 mod answer;
@@ -44,6 +45,7 @@ mod settings;
 mod shown;
 mod stage;
 mod token;
+mod unmarked;
 mod update;
 mod wait;
 mod ways;

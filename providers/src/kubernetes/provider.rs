@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use matih_model::{
     Address, Applied, Attributes, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Marked,
-    Provider, ProviderError, ProviderFuture, ReadRequest, Reading, Rehearsal, Rehearse, TenantId,
+    Provider, ProviderError, ProviderFuture, ReadRequest, Reading, Rehearsal, Rehearse, RemoteId,
+    TenantId, Unmarked,
 };
 use tokio::sync::OnceCell;
 
@@ -20,7 +21,7 @@ use super::openapi::Schemas;
 use super::place::{Gvk, Place};
 use super::settings::{ClusterSettings, KubernetesSettings, NAME};
 use super::wire::Wire;
-use super::{create, delete, list, look, rehearse, update, wait};
+use super::{create, delete, list, look, rehearse, unmarked, update, wait};
 use crate::kinds::{self, KindsError};
 
 /// What a list has shown may stand for another look so long: a drift asks for both within a moment.
@@ -320,6 +321,10 @@ impl Provider for Kubernetes {
         tenants: &'a [TenantId],
     ) -> ProviderFuture<'a, Vec<Marked>> {
         Box::pin(list::marks(self, installation, tenants))
+    }
+
+    fn unmarked<'a>(&'a self, holders: &'a [RemoteId]) -> ProviderFuture<'a, Vec<Unmarked>> {
+        Box::pin(unmarked::unmarked(self, holders))
     }
 
     fn rehearse<'a>(&'a self, requests: &'a [Rehearse<'a>]) -> ProviderFuture<'a, Vec<Rehearsal>> {

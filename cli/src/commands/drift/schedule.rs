@@ -71,6 +71,9 @@ fn command(args: &DriftArgs) -> Vec<String> {
     let mut words = vec!["matih".to_owned(), "drift".to_owned()];
     words.extend(args.tenants.iter().cloned());
     words.push("--detailed-exitcode".to_owned());
+    if args.unmarked {
+        words.push("--unmarked".to_owned());
+    }
     if let Some(address) = &args.notify {
         words.extend(["--notify".to_owned(), address.clone()]);
     }
