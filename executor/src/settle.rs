@@ -114,7 +114,7 @@ mod tests {
             outputs: Default::default(),
             generation: 3,
             resolved: Default::default(),
-            version: Some(Version(version.into())),
+            version: Some(Version::new(version)),
             unsettled: false,
         })
     }
@@ -124,7 +124,7 @@ mod tests {
             remote_id: RemoteId::new("r-1"),
             attributes: Default::default(),
             outputs: Default::default(),
-            version: Version(version.into()),
+            version: Version::new(version),
             touches: Vec::new(),
         }
     }

@@ -11,9 +11,83 @@ use crate::value::{Attributes, Text};
 
 /// A provider's token for the state of the parts of an object that are ours. Equal tokens mean
 /// that nothing of ours has changed; matih compares them and knows nothing more of them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Version(pub Text);
+///
+/// A provider may add its token for the state of the *whole* object. If that is the same, so is all
+/// that is ours, and nobody has to look closer; if it is another, nothing is said. So it is left out
+/// where tokens are compared.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Tokens", into = "Tokens")]
+pub struct Version {
+    ours: Text,
+    whole: Option<Text>,
+}
+
+/// How a version is written down.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Tokens {
+    Ours(Text),
+    Both(Text, Text),
+}
+
+impl Version {
+    /// The token of what is ours.
+    pub fn new(ours: impl Into<Text>) -> Self {
+        Self {
+            ours: ours.into(),
+            whole: None,
+        }
+    }
+
+    /// The same, with the token of the whole object.
+    #[must_use]
+    pub fn with_whole(self, whole: impl Into<Text>) -> Self {
+        let whole = Some(whole.into()).filter(|whole| !whole.is_empty());
+        Self { whole, ..self }
+    }
+
+    /// The same without it: what a plan is bound to, which a change of others leaves as it is.
+    #[must_use]
+    pub fn of_ours(&self) -> Self {
+        Self::new(self.ours.clone())
+    }
+
+    /// The token of what is ours.
+    pub fn ours(&self) -> &str {
+        &self.ours
+    }
+
+    /// Whether the whole object is as it was, by its token now.
+    pub fn is_whole(&self, now: &str) -> bool {
+        self.whole.as_deref() == Some(now)
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.ours == other.ours
+    }
+}
+
+impl Eq for Version {}
+
+impl From<Tokens> for Version {
+    fn from(tokens: Tokens) -> Self {
+        match tokens {
+            Tokens::Ours(ours) => Self::new(ours),
+            Tokens::Both(ours, whole) => Self::new(ours).with_whole(whole),
+        }
+    }
+}
+
+impl From<Version> for Tokens {
+    fn from(version: Version) -> Self {
+        match version.whole {
+            None => Self::Ours(version.ours),
+            Some(whole) => Self::Both(version.ours, whole),
+        }
+    }
+}
 
 /// An object as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -38,7 +38,7 @@ fn recorded(name: &str, phase: u8) -> Arc<Recorded> {
         outputs: Attributes::new(),
         generation: 1,
         resolved: BTreeMap::new(),
-        version: Some(Version("v1".into())),
+        version: Some(Version::new("v1")),
         unsettled: false,
     })
 }

@@ -103,7 +103,7 @@ fn predicted(action: &Action, catalog: &Catalog) -> Applied {
     Applied {
         remote_id,
         outputs: outputs.collect::<Attributes>(),
-        version: Version("known after apply".into()),
+        version: Version::new("known after apply"),
         adopted: false,
         unready: None,
     }

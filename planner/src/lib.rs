@@ -94,8 +94,8 @@ fn reads(input: &PlanInput<'_>) -> BTreeMap<Address, Version> {
     readings
         .filter_map(|(address, reading)| {
             let version = match reading {
-                Reading::Present(observed) => Some(observed.version.clone()),
-                Reading::Unchanged => recorded(address).and_then(|it| it.version.clone()),
+                Reading::Present(observed) => Some(observed.version.of_ours()),
+                Reading::Unchanged => Some(recorded(address)?.version.as_ref()?.of_ours()),
                 Reading::Missing | Reading::Unknown(_) => None,
             };
             version.map(|version| (address.clone(), version))

@@ -131,10 +131,10 @@ impl Maker<'_> {
             .observation
             .get(self.records.name_in_base(address))
         {
-            Some(Reading::Present(observed)) => Some(observed.version.clone()),
+            Some(Reading::Present(observed)) => Some(observed.version.of_ours()),
             // The update whose outcome is not known may have given it another token.
             _ if recorded.unsettled => None,
-            _ => recorded.version.clone(),
+            _ => recorded.version.as_ref().map(Version::of_ours),
         }
     }
 }

@@ -143,13 +143,13 @@ fn observed(base: &Snapshot, draws: &[u8]) -> BTreeMap<Address, Reading> {
             3 => Reading::Present(Box::new(object)),
             4 => {
                 object.attributes.insert("class", "filled in");
-                object.version = Version("other".into());
+                object.version = Version::new("other");
                 Reading::Present(Box::new(object))
             }
             5 => {
                 object.attributes.insert("size", 77);
                 object.outputs.insert("ip", "moved");
-                object.version = Version("other".into());
+                object.version = Version::new("other");
                 Reading::Present(Box::new(object))
             }
             _ => continue,

@@ -212,7 +212,7 @@ impl Case {
         let mut observed = as_applied(self.base.as_ref().unwrap(), name);
         change(&mut observed);
         if observed != as_applied(self.base.as_ref().unwrap(), name) {
-            observed.version = Version("moved".into());
+            observed.version = Version::new("moved");
         }
         self.observation
             .readings
@@ -358,7 +358,7 @@ fn answer(action: &Action, sent: &Attributes) -> Applied {
         outputs: outputs
             .map(|(key, value)| (key.into(), Value::from(value)))
             .collect(),
-        version: Version(format!("{generation}-{revision}").into()),
+        version: Version::new(format!("{generation}-{revision}")),
         adopted: false,
         unready: None,
     }

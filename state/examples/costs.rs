@@ -253,7 +253,7 @@ fn outcome(action: &Action) -> Outcome {
         outputs: Attributes::new(),
         generation: 1,
         resolved: Default::default(),
-        version: Some(Version(format!("{}", action.index.0 * 7919).into())),
+        version: Some(Version::new(format!("{}", action.index.0 * 7919))),
         unsettled: false,
         resource,
     }))

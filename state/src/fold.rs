@@ -318,7 +318,7 @@ mod tests {
             outputs,
             generation: 1,
             resolved: resolved.iter().map(pair).collect(),
-            version: Some(Version("1".into())),
+            version: Some(Version::new("1")),
             unsettled: false,
         }
     }
@@ -389,10 +389,10 @@ mod tests {
         let refresh = Edit::Refresh {
             address: address("a"),
             outputs: Attributes::new(),
-            version: Version("2".into()),
+            version: Version::new("2"),
         };
         edit(&mut record, refresh).unwrap();
-        assert_eq!(get(&record, "a").version, Some(Version("2".into())));
+        assert_eq!(get(&record, "a").version, Some(Version::new("2")));
         let forget = Edit::Forget {
             address: address("a"),
         };

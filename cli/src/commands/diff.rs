@@ -82,7 +82,7 @@ fn as_applied(catalog: &Catalog, graph: &ResourceGraph) -> Result<Snapshot, Fail
                 .iter()
                 .map(|it| (it.name.clone(), marker(&it.name)))
                 .collect(),
-            version: Version("-".into()),
+            version: Version::new("-"),
             adopted: false,
             unready: None,
         }

@@ -181,7 +181,7 @@ fn text(object: &SandboxObject) -> String {
         "{}\nkind: {}\nowner: {owner}\nversion: {}\n\n{}\n{}\n{}\n{}",
         paint(STRONG, &object.remote_id),
         object.kind,
-        object.version.0,
+        object.version.ours(),
         paint(STRONG, "attributes"),
         block(&object.attributes),
         paint(STRONG, "outputs"),

@@ -385,7 +385,7 @@ fn an_update_whose_outcome_is_not_known_is_sent_again_whatever_the_token_is_now(
         ["update box/a because the outcome of its last update is not known"]
     );
     let expects = |case: &Case| match &case.plan().actions()[0].op {
-        Op::Update { expects, .. } => expects.clone().map(|it| it.0.to_string()),
+        Op::Update { expects, .. } => expects.clone().map(|it| it.ours().to_owned()),
         other => panic!("{other:?}"),
     };
     assert_eq!(expects(&case), None);

@@ -328,7 +328,7 @@ fn the_read_set_holds_the_token_of_everything_that_was_found() {
         .clone();
     let reads: Vec<_> = plan.reads().iter().collect();
     assert_eq!(reads.len(), 2);
-    assert_eq!(reads[0].1.0.as_ref(), "moved");
+    assert_eq!(reads[0].1.ours(), "moved");
     assert_eq!(Some(reads[1].1), recorded.as_ref());
 }
 
@@ -345,7 +345,7 @@ fn updates_and_deletes_expect_what_was_read_or_else_what_was_recorded() {
         .iter()
         .map(|action| match &action.op {
             matih_model::Op::Update { expects, .. } | matih_model::Op::Delete { expects, .. } => {
-                expects.as_ref().unwrap().0.to_string()
+                expects.as_ref().unwrap().ours().to_owned()
             }
             other => panic!("{other:?}"),
         })

@@ -70,7 +70,7 @@ pub(super) fn drifted(token: &str, how: &[String]) -> String {
 
 /// A token as the rest of matih knows it.
 pub(super) fn version(token: &str) -> Version {
-    Version(token.into())
+    Version::new(token)
 }
 
 /// The values with every secret revealed: for Helm and nobody else.

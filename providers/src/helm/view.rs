@@ -9,15 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use matih_model::{ErrorKind, ProviderError};
+use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
 use super::marks::Labels;
 use super::release::Release;
-use crate::kubernetes::{Ask, Cluster, Failure, METADATA, encoded};
-
-/// How many Secrets a page of a list holds.
-const PAGE: usize = 500;
+use crate::kubernetes::{Ask, Cluster, Failure, METADATA, encoded, pages};
 
 /// All Secrets that Helm keeps revisions in, but for those that another revision has followed.
 const CURRENT: &str = "owner=helm,status!=superseded";
@@ -133,40 +131,22 @@ async fn list(
     namespace: Option<&str>,
     selector: &str,
 ) -> Result<Vec<Revision>, Failure> {
-    let all = secrets(namespace);
     let (selector, kind) = (encoded(selector), encoded("type=helm.sh/release.v1"));
+    let all = secrets(namespace);
+    let all = format!("{all}?labelSelector={selector}&fieldSelector={kind}");
     let mut found = Vec::new();
-    let mut next = String::new();
-    // A list that is too old to go on with begins anew, but not for ever.
-    let mut restarts = 0;
-    loop {
-        let path = format!(
-            "{all}?labelSelector={selector}&fieldSelector={kind}&limit={PAGE}&continue={}",
-            encoded(&next)
-        );
-        let page = match cluster.wire.look_as(&path, METADATA).await {
-            Ok(page) => page,
-            Err(failure) if failure.code == Some(410) && restarts < 3 => {
-                restarts += 1;
-                next.clear();
-                found.clear();
-                continue;
+    let mut visit = |secret: Option<&RawValue>| {
+        match secret {
+            Some(secret) => {
+                let secret: Result<Json, _> = serde_json::from_str(secret.get());
+                found.extend(secret.ok().as_ref().and_then(Revision::read));
             }
-            Err(failure) => return Err(failure),
-        };
-        // An empty list of outsides is an explicit nothing.
-        let items = match page.get("items") {
-            Some(Json::Array(items)) => items.as_slice(),
-            Some(Json::Null) => &[],
-            _ => return Err(unreadable("the answer is no list")),
-        };
-        found.extend(items.iter().filter_map(Revision::read));
-        let more = page.pointer("/metadata/continue").and_then(Json::as_str);
-        more.unwrap_or_default().clone_into(&mut next);
-        if next.is_empty() {
-            return Ok(found);
+            None => found.clear(),
         }
-    }
+        Ok(())
+    };
+    pages(&cluster.wire, &all, METADATA, &mut visit).await?;
+    Ok(found)
 }
 
 /// Opens a revision; `None` if it is not there any more.
@@ -259,10 +239,6 @@ fn secrets(namespace: Option<&str>) -> String {
 fn path_of(revision: &Revision) -> String {
     let all = secrets(Some(&revision.namespace));
     format!("{all}/{}", encoded(&revision.secret))
-}
-
-fn unreadable(message: &str) -> Failure {
-    Failure::new(ErrorKind::Unavailable, message)
 }
 
 #[cfg(test)]

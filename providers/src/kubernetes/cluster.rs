@@ -5,17 +5,17 @@ use std::sync::Arc;
 use http::Method;
 use matih_model::{ErrorKind, ProviderError};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::discovery::{Api, Discovery};
 use super::failure::Failure;
 use super::live::{Live, MANAGER};
 use super::openapi::Schemas;
+use super::pages::{Outside, pages};
 use super::place::{Gvk, Place, collection};
 use super::wire::{APPLY, Ask, JSON, METADATA, Reply, Wire, encoded};
 
-/// How many objects a page of a list holds.
-const PAGE: usize = 500;
 /// Only try it.
 const DRY: &str = "&dryRun=All";
 /// How often a look is repeated that the server contradicts.
@@ -141,9 +141,12 @@ impl Cluster {
         form: &'static str,
     ) -> Result<Vec<Live>, Failure> {
         let mut found = Vec::new();
-        let mut take = |live: Option<Live>| match live {
-            Some(live) => found.push(live),
-            None => found.clear(),
+        let mut take = |object: Option<Listed<'_>>| {
+            match object {
+                Some(object) => found.push(object.open()?),
+                None => found.clear(),
+            }
+            Ok(())
         };
         self.visit(api, namespace, selector, form, &mut take)
             .await?;
@@ -158,50 +161,12 @@ impl Cluster {
         namespace: &str,
         selector: &str,
         form: &'static str,
-        visit: &mut (dyn FnMut(Option<Live>) + Send),
+        visit: &mut (dyn FnMut(Option<Listed<'_>>) -> Result<(), Failure> + Send),
     ) -> Result<(), Failure> {
         let all = collection(&api.gvk, &api.plural, namespace);
-        let selector = encoded(selector);
-        let mut next = String::new();
-        // A list that is too old to go on with begins anew, but not for ever.
-        let mut restarts = 0;
-        loop {
-            let path = format!(
-                "{all}?labelSelector={selector}&limit={PAGE}&continue={}",
-                encoded(&next)
-            );
-            let mut page = match self.wire.look_as(&path, form).await {
-                Ok(page) => page,
-                Err(failure) if failure.code == Some(410) && restarts < 3 => {
-                    restarts += 1;
-                    next.clear();
-                    visit(None);
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
-            next = page["metadata"]["continue"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-            let is_list = page["kind"]
-                .as_str()
-                .is_some_and(|kind| kind.ends_with("List"));
-            let items = match page.get_mut("items").map(Value::take) {
-                Some(Value::Array(items)) => items,
-                None | Some(Value::Null) if is_list => Vec::new(),
-                _ => {
-                    let message = "the answer is no list";
-                    return Err(Failure::new(ErrorKind::Unavailable, message));
-                }
-            };
-            for item in items {
-                visit(Some(live(of_list(item, api))?));
-            }
-            if next.is_empty() {
-                return Ok(());
-            }
-        }
+        let all = format!("{all}?labelSelector={}", encoded(selector));
+        let mut show = |raw: Option<&RawValue>| visit(raw.map(|raw| Listed { raw, api }));
+        pages(&self.wire, &all, form, &mut show).await
     }
 
     /// A server-side apply under strict validation.
@@ -312,18 +277,36 @@ pub(super) struct How {
     pub(super) dry: bool,
 }
 
-/// Items of a list do not say what they are.
-fn of_list(mut item: Value, api: &Api) -> Value {
-    if let Some(item) = item.as_object_mut() {
-        // Metadata alone says that it is metadata.
-        item.insert("apiVersion".to_owned(), api.gvk.api_version().into());
-        item.insert("kind".to_owned(), api.gvk.kind.clone().into());
+/// An object of a list, as it came.
+#[derive(Clone, Copy)]
+pub(super) struct Listed<'a> {
+    raw: &'a RawValue,
+    api: &'a Api,
+}
+
+impl<'a> Listed<'a> {
+    /// What it is called, and which state of it this is.
+    pub(super) fn outside(self) -> Result<Outside<'a>, Failure> {
+        Outside::of(self.raw)
     }
-    item
+
+    /// All of it. Items of a list do not say what they are, and metadata alone says that it is
+    /// metadata.
+    pub(super) fn open(self) -> Result<Live, Failure> {
+        let mut json: Value = serde_json::from_str(self.raw.get()).map_err(|_| no_object())?;
+        if let Some(json) = json.as_object_mut() {
+            json.insert("apiVersion".to_owned(), self.api.gvk.api_version().into());
+            json.insert("kind".to_owned(), self.api.gvk.kind.clone().into());
+        }
+        live(json)
+    }
 }
 
 /// An answer that must be an object.
 pub(super) fn live(json: Value) -> Result<Live, Failure> {
-    let failure = || Failure::new(ErrorKind::Unavailable, "the answer is no object");
-    Live::read(json).ok_or_else(failure)
+    Live::read(json).ok_or_else(no_object)
+}
+
+fn no_object() -> Failure {
+    Failure::new(ErrorKind::Unavailable, "the answer is no object")
 }

@@ -10,16 +10,16 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use matih_model::{
-    Address, Attributes, ErrorKind, Observed, ProviderError, ReadRequest, Reading, Value,
+    Address, Attributes, ErrorKind, Marked, Observed, ProviderError, ReadRequest, Reading, Value,
 };
 
 use super::call::{id, outputs, shape_of};
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Listed};
 use super::discovery::Api;
-use super::list::marked;
 use super::live::Live;
 use super::manifest::shape;
 use super::mark;
+use super::pages::Outside;
 use super::place::{Gvk, Place};
 use super::project::project;
 use super::provider::Kubernetes;
@@ -231,19 +231,25 @@ async fn list(
         let by_name = &by_name;
         async move {
             let (mut answers, mut marks) = (BTreeMap::new(), Vec::new());
-            let mut visit = |live: Option<Live>| {
-                let Some(live) = live else {
+            let mut visit = |object: Option<Listed<'_>>| {
+                let Some(object) = object else {
                     answers.clear();
                     marks.clear();
-                    return;
+                    return Ok(());
                 };
-                let asked = by_name.get(&(live.namespace(), live.name()));
+                let outside = object.outside()?;
+                let asked = by_name.get(&(&*outside.namespace, &*outside.name));
                 for question in asked.into_iter().flatten() {
-                    answers.insert(question.index, answer(&live, question));
+                    let reading = match at_a_glance(&outside, question) {
+                        Some(reading) => reading,
+                        None => answer(&object.open()?, question),
+                    };
+                    answers.insert(question.index, reading);
                 }
                 if is_whole {
-                    marks.extend(marked(&live, &cluster.name));
+                    marks.extend(mark_of(&outside, api, &cluster.name));
                 }
+                Ok(())
             };
             cluster
                 .visit(api, namespace, selector, JSON, &mut visit)
@@ -286,6 +292,30 @@ fn bears(live: &Live, address: &Address) -> bool {
     live.mark
         .as_ref()
         .is_some_and(|mark| mark.address == *address)
+}
+
+/// The answer to a question, where the outside of the object of its name suffices: it is the very
+/// state of it that the record is of.
+fn at_a_glance(outside: &Outside<'_>, question: &Question<'_>) -> Option<Reading> {
+    let recorded = question.request.version?;
+    let same = question.place.uid == outside.uid && recorded.is_whole(&outside.resource_version);
+    same.then_some(Reading::Unchanged)
+}
+
+/// The mark of an object, and its remote id, from its outside.
+fn mark_of(outside: &Outside<'_>, api: &Api, target: &str) -> Option<Marked> {
+    let place = Place {
+        target: target.to_owned(),
+        group: api.gvk.group.clone(),
+        kind: api.gvk.kind.clone(),
+        namespace: outside.namespace.clone().into_owned(),
+        name: outside.name.clone().into_owned(),
+        uid: outside.uid.clone().into_owned(),
+    };
+    Some(Marked {
+        owner: outside.mark()?,
+        remote_id: place.id(),
+    })
 }
 
 /// The answer to a question, from the object of its name.

@@ -75,8 +75,17 @@ pub(super) fn annotations(owner: &OwnerMark) -> Vec<(&'static str, String)> {
 
 /// The mark that a live object bears; half a mark is none.
 pub(super) fn of(body: &Attributes) -> Option<OwnerMark> {
-    let label = |name: &str| text(body, &["metadata", "labels", name]);
-    let note = |name: &str| text(body, &["metadata", "annotations", name]);
+    read(
+        |name| text(body, &["metadata", "labels", name]),
+        |name| text(body, &["metadata", "annotations", name]),
+    )
+}
+
+/// The mark that labels and annotations say, each empty where it is not there.
+pub(super) fn read<'a>(
+    label: impl Fn(&'static str) -> &'a str,
+    note: impl Fn(&'static str) -> &'a str,
+) -> Option<OwnerMark> {
     let installation = match (note(INSTALLATION), label(INSTALLATION)) {
         (_, "") => return None,
         ("", label) => label,

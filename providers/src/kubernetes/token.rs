@@ -5,6 +5,8 @@
 //! what others set beside ours, leaves the token as it is, and a change of ours never does. The
 //! values of a Secret are no part of it, since a digest of a short secret tells the secret; there
 //! the owner of a field counts, and an edit always changes that.
+//!
+//! The token of the whole object is its resource version.
 
 use matih_model::{Attributes, Digest, Value, Version};
 use serde::Serialize;
@@ -43,7 +45,7 @@ pub(super) fn token(live: &Live, manifest: Option<&Attributes>) -> Version {
     walk.leaves.sort();
     walk.leaves.dedup();
     let digest = Digest::of("matih kubernetes version v1", &(live.uid(), walk.leaves));
-    Version(digest.to_string().into())
+    Version::new(digest.to_string()).with_whole(live.resource_version())
 }
 
 static TAKEN: Value = Value::Bool(false);

@@ -11,6 +11,7 @@ use http::{Method, Request, header};
 use kube::Client;
 use kube::client::Body;
 use matih_model::ErrorKind;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -56,9 +57,9 @@ pub(super) const APPLY: &str = "application/apply-patch+yaml";
 
 /// An answer that is a success.
 #[derive(Clone, Debug)]
-pub(crate) struct Reply {
+pub(crate) struct Reply<T = Value> {
     pub(super) code: u16,
-    pub(super) json: Value,
+    pub(super) json: T,
     /// What the server said beside it.
     pub(super) warnings: Vec<String>,
 }
@@ -115,7 +116,11 @@ impl Wire {
     }
 
     /// The same, for an answer of another form.
-    pub(crate) async fn look_as(&self, path: &str, accept: &'static str) -> Result<Value, Failure> {
+    pub(crate) async fn look_as<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<T, Failure> {
         let ask = Ask {
             accept,
             ..Ask::get(path)
@@ -124,10 +129,10 @@ impl Wire {
     }
 
     /// Asks what changes nothing, up to three times.
-    pub(super) async fn repeat(&self, ask: &Ask) -> Result<Reply, Failure> {
+    pub(super) async fn repeat<T: DeserializeOwned>(&self, ask: &Ask) -> Result<Reply<T>, Failure> {
         let mut waits = WAITS.into_iter();
         loop {
-            let failure = match self.send(ask.clone(), self.soon()).await {
+            let failure = match self.once(ask.clone(), self.soon()).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
@@ -145,6 +150,14 @@ impl Wire {
 
     /// Sends one request, once.
     pub(crate) async fn send(&self, ask: Ask, until: Instant) -> Result<Reply, Failure> {
+        self.once(ask, until).await
+    }
+
+    async fn once<T: DeserializeOwned>(
+        &self,
+        ask: Ask,
+        until: Instant,
+    ) -> Result<Reply<T>, Failure> {
         let until = until.min(self.soon());
         let late = |kind| Failure::new(kind, "the server did not answer in time");
         let Ok(permit) = tokio::time::timeout_at(until, self.room.acquire()).await else {
@@ -166,7 +179,11 @@ impl Wire {
         Ok(String::from_utf8_lossy(&answer.body).into_owned())
     }
 
-    async fn exchange(&self, ask: Ask, changes: bool) -> Result<Reply, Failure> {
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        ask: Ask,
+        changes: bool,
+    ) -> Result<Reply<T>, Failure> {
         let answer = self.bytes(ask, changes).await?;
         let json = serde_json::from_slice(&answer.body).map_err(|error| {
             let message = format!("the answer is cut short or no JSON: {error}");
@@ -181,7 +198,7 @@ impl Wire {
 
     /// An answer that is a success.
     async fn bytes(&self, ask: Ask, changes: bool) -> Result<Answer, Failure> {
-        let answered = self.once(ask, changes).await;
+        let answered = self.answer(ask, changes).await;
         answered.map_err(|failure| self.in_context(failure))
     }
 
@@ -200,7 +217,7 @@ impl Wire {
         failure
     }
 
-    async fn once(&self, ask: Ask, changes: bool) -> Result<Answer, Failure> {
+    async fn answer(&self, ask: Ask, changes: bool) -> Result<Answer, Failure> {
         let request = Request::builder()
             .method(ask.method)
             .uri(ask.path)

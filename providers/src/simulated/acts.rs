@@ -262,7 +262,7 @@ fn ownership(there: &Object, call: &Arrived) -> Result<(), ProviderError> {
 /// Whether the object is as the call expects it.
 fn expected(there: &Object, call: &Arrived) -> Result<(), ProviderError> {
     match &call.expects {
-        Some(expects) if *expects.0 != *there.token => Err(ProviderError::new(
+        Some(expects) if expects.ours() != there.token => Err(ProviderError::new(
             ErrorKind::Conflict,
             format!(
                 "{} was changed by somebody else since it was last read; nothing was done",
@@ -291,7 +291,7 @@ fn applied(object: &Object) -> Applied {
     Applied {
         remote_id: RemoteId::new(&object.remote_id),
         outputs: object.outputs.clone(),
-        version: Version(object.token.as_str().into()),
+        version: Version::new(object.token.as_str()),
         adopted: false,
         unready: None,
     }

@@ -67,7 +67,7 @@ impl Simulated {
                 // The index alone answers this, without the row.
                 let values = params![kind.as_str(), remote_id.as_str()];
                 let sql = "SELECT token FROM object WHERE kind = ?1 AND remote_id = ?2";
-                let recorded = request.version.map(|version| &*version.0);
+                let recorded = request.version.map(|version| version.ours());
                 let same = session.first(sql, values, |row| {
                     Ok(row.get_ref(0)?.as_str().ok() == recorded)
                 })?;

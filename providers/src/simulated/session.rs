@@ -39,7 +39,7 @@ impl Object {
             remote_id: RemoteId::new(&self.remote_id),
             attributes: self.now(),
             outputs: self.outputs.clone(),
-            version: Version(self.token.as_str().into()),
+            version: Version::new(self.token.as_str()),
             touches: Vec::new(),
         }
     }

@@ -96,7 +96,7 @@ pub(crate) fn recorded(resource: &Resource, generation: u64) -> Arc<Recorded> {
         outputs: Attributes::new(),
         generation,
         resolved: Default::default(),
-        version: Some(Version(format!("v-{content}").into())),
+        version: Some(Version::new(format!("v-{content}"))),
         unsettled: false,
     })
 }

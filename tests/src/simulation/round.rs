@@ -189,7 +189,7 @@ impl Story {
         }
         for object in after {
             let owner = object.owner.as_ref().map(|it| (&it.address, it.generation));
-            let (id, version) = (&object.remote_id, &object.version.0);
+            let (id, version) = (&object.remote_id, object.version.ours());
             self.eye
                 .say(format!("world {} {id} {owner:?} {version}", object.kind));
         }

@@ -54,7 +54,7 @@ fn snapshot(list: Vec<Resource>) -> Snapshot {
             outputs: Attributes::new(),
             generation: 1,
             resolved: BTreeMap::new(),
-            version: Some(Version("1".into())),
+            version: Some(Version::new("1")),
             unsettled: false,
             resource,
         };
