@@ -5,12 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::try_join_all;
-use serde_json::{Value, json};
+use futures_util::future::{try_join, try_join_all};
+use serde_json::Value;
 
+use super::allowed::Allowed;
 use super::failure::Failure;
 use super::place::Gvk;
-use super::wire::{Ask, Wire};
+use super::wire::Wire;
+
+/// The form of an answer that tells all kinds at once, and what a server gives that does not know it.
+const WHOLE: &str =
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
 /// One kind of a cluster's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,13 +79,14 @@ impl Discovery {
 
     /// Every kind of which objects could be ours, each once.
     pub(super) async fn managed(&self, wire: &Wire) -> Result<Vec<Arc<Api>>, Failure> {
-        let groups = wire.look("/apis").await?;
-        let groups = groups["groups"].as_array().cloned().unwrap_or_default();
+        let (core, groups) = try_join(
+            wire.look_as("/api", WHOLE),
+            wire.look_as::<Value>("/apis", WHOLE),
+        )
+        .await?;
+        self.learn([&core, &groups]);
         let mut versions = vec!["v1".to_owned()];
-        versions.extend(groups.iter().filter_map(|group| {
-            let preferred = group["preferredVersion"]["groupVersion"].as_str()?;
-            Some(preferred.to_owned())
-        }));
+        versions.extend(preferred(&groups));
         let known = versions.iter().map(|version| async move {
             match self.known(version) {
                 Some(known) => Ok(known),
@@ -92,6 +98,14 @@ impl Discovery {
         let all = known.iter().flat_map(|version| version.iter());
         let ours = all.filter(|api| api.is_managed() && allowed.may_list(api));
         Ok(ours.cloned().collect())
+    }
+
+    /// Learns from answers that tell all kinds at once; a server before 1.30 gives none of them.
+    fn learn(&self, answers: [&Value; 2]) {
+        let mut known = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        for (version, apis) in answers.into_iter().flat_map(wholes) {
+            known.insert(version, Arc::new(apis));
+        }
     }
 
     fn known(&self, version: &str) -> Option<Version> {
@@ -118,80 +132,75 @@ impl Discovery {
 }
 
 /// Reads an `APIResourceList`; subresources are no kinds of their own.
-fn apis(version: &str, list: &Value) -> Vec<Arc<Api>> {
+pub(super) fn apis(version: &str, list: &Value) -> Vec<Arc<Api>> {
     let resources = list["resources"].as_array().into_iter().flatten();
     let api = |resource: &Value| {
         let plural = resource["name"].as_str()?;
-        let verbs = resource["verbs"].as_array().into_iter().flatten();
         (!plural.contains('/')).then_some(())?;
         Some(Arc::new(Api {
             gvk: Gvk::new(version, resource["kind"].as_str()?),
             plural: plural.to_owned(),
             namespaced: resource["namespaced"].as_bool()?,
-            verbs: verbs
-                .filter_map(|it| Some(it.as_str()?.to_owned()))
-                .collect(),
+            verbs: texts(&resource["verbs"]),
         }))
     };
     resources.filter_map(api).collect()
 }
 
-/// What our role lets us list.
-#[derive(Debug, Default)]
-struct Allowed {
-    /// Group and plural; `*` stands for any.
-    rules: Vec<(BTreeSet<String>, BTreeSet<String>)>,
-    /// The server could not say all, so everything is tried.
-    incomplete: bool,
+/// The versions that a server prefers, a group each, from either form of its answer.
+fn preferred(groups: &Value) -> Vec<String> {
+    let listed = groups["groups"].as_array().into_iter().flatten();
+    let listed = listed.filter_map(|it| it["preferredVersion"]["groupVersion"].as_str());
+    let whole = groups["items"].as_array().into_iter().flatten();
+    let whole = whole.filter_map(|group| group_version(group, group["versions"].get(0)?));
+    listed.map(str::to_owned).chain(whole).collect()
 }
 
-impl Allowed {
-    async fn ask(wire: &Wire) -> Result<Self, Failure> {
-        let body = json!({
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectRulesReview",
-            "spec": { "namespace": "default" },
-        });
-        let ask = Ask {
-            method: http::Method::POST,
-            body: Some(body.to_string().into_bytes()),
-            ..Ask::get("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews")
-        };
-        let reply = wire.send(ask, wire.soon()).await?;
-        Ok(Self::read(&reply.json["status"]))
-    }
+/// Reads what is fresh in an `APIGroupDiscoveryList`.
+fn wholes(list: &Value) -> Vec<(String, Vec<Arc<Api>>)> {
+    let groups = list["items"].as_array().into_iter().flatten();
+    let versions = groups.flat_map(|group| {
+        let versions = group["versions"].as_array().into_iter().flatten();
+        let fresh = versions.filter(|it| it["freshness"].as_str() != Some("Stale"));
+        fresh.filter_map(move |version| {
+            let name = group_version(group, version)?;
+            let apis = version["resources"].as_array().into_iter().flatten();
+            let apis = apis.filter_map(|api| whole(&name, api)).collect();
+            Some((name, apis))
+        })
+    });
+    versions.collect()
+}
 
-    fn read(status: &Value) -> Self {
-        let texts = |value: &Value| -> BTreeSet<String> {
-            let items = value.as_array().into_iter().flatten();
-            items
-                .filter_map(|it| Some(it.as_str()?.to_owned()))
-                .collect()
-        };
-        let rules = status["resourceRules"].as_array().into_iter().flatten();
-        let lists = rules.filter(|rule| {
-            let verbs = texts(&rule["verbs"]);
-            verbs.contains("list") || verbs.contains("*")
-        });
-        Self {
-            rules: lists
-                .map(|rule| (texts(&rule["apiGroups"]), texts(&rule["resources"])))
-                .collect(),
-            incomplete: status["incomplete"].as_bool() == Some(true),
-        }
-    }
+fn group_version(group: &Value, version: &Value) -> Option<String> {
+    let version = version["version"].as_str()?;
+    Some(match group["metadata"]["name"].as_str() {
+        None | Some("") => version.to_owned(),
+        Some(group) => format!("{group}/{version}"),
+    })
+}
 
-    fn may_list(&self, api: &Api) -> bool {
-        let has = |set: &BTreeSet<String>, name: &str| set.contains("*") || set.contains(name);
-        self.incomplete
-            || self.rules.iter().any(|(groups, resources)| {
-                has(groups, &api.gvk.group) && has(resources, &api.plural)
-            })
-    }
+fn whole(version: &str, resource: &Value) -> Option<Arc<Api>> {
+    Some(Arc::new(Api {
+        gvk: Gvk::new(version, resource["responseKind"]["kind"].as_str()?),
+        plural: resource["resource"].as_str()?.to_owned(),
+        namespaced: resource["scope"].as_str()? == "Namespaced",
+        verbs: texts(&resource["verbs"]),
+    }))
+}
+
+/// The texts of a list.
+pub(super) fn texts(value: &Value) -> BTreeSet<String> {
+    let items = value.as_array().into_iter().flatten();
+    items
+        .filter_map(|it| Some(it.as_str()?.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn list() -> Vec<Arc<Api>> {
@@ -213,15 +222,23 @@ mod tests {
     }
 
     #[test]
-    fn what_the_role_does_not_list_is_left_out() {
-        let apis = list();
-        let allowed = |json: Value| Allowed::read(&json).may_list(&apis[0]);
-        let rule = |verbs: &[&str], group: &str, resource: &str| json!({"resourceRules": [{"verbs": verbs, "apiGroups": [group], "resources": [resource]}]});
-        assert!(allowed(rule(&["list"], "apps", "deployments")));
-        assert!(allowed(rule(&["*"], "*", "*")));
-        assert!(!allowed(rule(&["get"], "apps", "deployments")));
-        assert!(!allowed(rule(&["list"], "", "deployments")));
-        assert!(!allowed(rule(&["list"], "apps", "views")));
-        assert!(allowed(json!({"incomplete": true})));
+    fn an_answer_of_all_kinds_says_what_those_of_each_group_say() {
+        let resource = json!({"resource": "deployments", "scope": "Namespaced",
+            "responseKind": {"group": "", "version": "", "kind": "Deployment"},
+            "verbs": ["create", "delete", "get", "list", "patch"]});
+        let version = |freshness: &str| json!({"version": "v1", "freshness": freshness, "resources": [resource]});
+        let groups = json!({"items": [
+            {"metadata": {"name": "apps"}, "versions": [version("Current"), {"version": "v1beta1"}]},
+            {"metadata": {"name": "behind"}, "versions": [version("Stale")]},
+        ]});
+        assert_eq!(preferred(&groups), ["apps/v1", "behind/v1"]);
+        let wholes = wholes(&groups);
+        let names: Vec<&str> = wholes.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["apps/v1", "apps/v1beta1"]);
+        assert_eq!(wholes[0].1, list()[..1]);
+        let core = json!({"items": [{"metadata": {}, "versions": [version("Current")]}]});
+        assert_eq!(super::wholes(&core)[0].0, "v1");
+        let old = json!({"groups": [{"preferredVersion": {"groupVersion": "apps/v1"}}]});
+        assert_eq!(preferred(&old), ["apps/v1"]);
     }
 }

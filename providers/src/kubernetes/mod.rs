@@ -16,6 +16,7 @@
 //! (`openapi`) what cannot be asked yet.
 //! The way of the gate before activation: `gate` looks, `ways` judges the policies.
 
+mod allowed;
 mod answer;
 mod call;
 mod cluster;
