@@ -40,7 +40,14 @@ const ENVIRONMENT: &[&str] = &[
     "no_proxy",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
+    "GOGC",
+    "GOMEMLIMIT",
 ];
+
+/// A helm lives for a second, so its runtime may let garbage lie until its heap has grown to five
+/// times what is in use; by itself it clears at twice. That spares a sixth of its processor time
+/// (a chart of ours installed by Helm 4.3.1: 0.26 in place of 0.31 s) and takes 35 MiB more.
+const GARBAGE: (&str, &str) = ("GOGC", "400");
 
 /// How long helm has to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -82,7 +89,8 @@ pub(super) struct Run<'a> {
 impl Helm {
     fn command(&self, access: Option<&Access>) -> Command {
         let mut command = Command::new(&self.binary.path);
-        command.env_clear().process_group(0);
+        let (garbage, percent) = GARBAGE;
+        command.env_clear().process_group(0).env(garbage, percent);
         let own = self.environment.iter().map(String::as_str);
         for name in ENVIRONMENT.iter().copied().chain(own) {
             if let Some(value) = std::env::var_os(name) {

@@ -21,14 +21,10 @@ use super::provider::HelmProvider;
 use super::release::Release;
 use super::site::{Site, required};
 use super::view;
-use crate::kubernetes::Cluster;
+use crate::kubernetes::{ALL_KINDS, Cluster};
 
 /// How long one rendering may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The form in which a server tells all that it serves at once.
-const ALL: &str =
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
 /// What a chart may ask of a server: its version, and what it serves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -148,7 +144,7 @@ impl Capabilities {
         let version = cluster.wire.look("/version").await?;
         let mut served = Vec::new();
         for path in ["/api", "/apis"] {
-            served.extend(serves(&cluster.wire.look_as(path, ALL).await?));
+            served.extend(serves(&cluster.wire.look_as(path, ALL_KINDS).await?));
         }
         Ok(Arc::new(Self::of(&version, &served)))
     }

@@ -14,7 +14,7 @@ use super::place::Gvk;
 use super::wire::Wire;
 
 /// The form of an answer that tells all kinds at once, and what a server gives that does not know it.
-const WHOLE: &str =
+pub(crate) const ALL_KINDS: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
 /// One kind of a cluster's API.
@@ -80,8 +80,8 @@ impl Discovery {
     /// Every kind of which objects could be ours, each once.
     pub(super) async fn managed(&self, wire: &Wire) -> Result<Vec<Arc<Api>>, Failure> {
         let (core, groups) = try_join(
-            wire.look_as("/api", WHOLE),
-            wire.look_as::<Value>("/apis", WHOLE),
+            wire.look_as("/api", ALL_KINDS),
+            wire.look_as::<Value>("/apis", ALL_KINDS),
         )
         .await?;
         self.learn([&core, &groups]);

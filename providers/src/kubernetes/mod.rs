@@ -59,6 +59,7 @@ mod tests;
 
 pub(crate) use call::due;
 pub(crate) use cluster::Cluster;
+pub(crate) use discovery::ALL_KINDS;
 pub(crate) use failure::Failure;
 pub(crate) use gate::findings;
 pub(crate) use made::{Hands, Made, hands, manifest, otherwise};
