@@ -47,10 +47,10 @@ mod settings;
 mod shown;
 mod stage;
 mod token;
+mod trouble;
 mod unmarked;
 mod update;
 mod wait;
-mod ways;
 mod wire;
 mod workload;
 

@@ -7,4 +7,5 @@ mod fake;
 mod fleet;
 mod ground;
 mod real;
+mod waits;
 mod wire;

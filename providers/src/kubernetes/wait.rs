@@ -11,7 +11,8 @@ use super::cluster::Cluster;
 use super::json::at;
 use super::live::Live;
 use super::place::Gvk;
-use super::ready::{Readiness, Trouble, has_pods, readiness, trouble};
+use super::ready::{Readiness, has_pods, readiness};
+use super::trouble::{Trouble, trouble};
 use super::wire::encoded;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);

@@ -10,7 +10,8 @@ use super::cluster::Cluster;
 use super::json::{number, tables, text};
 use super::live::Live;
 use super::place::Gvk;
-use super::ready::{Readiness, Trouble, readiness, trouble};
+use super::ready::{Readiness, readiness};
+use super::trouble::{Trouble, trouble};
 use super::wait::last_words;
 
 /// What keeps workloads.

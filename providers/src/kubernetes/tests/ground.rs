@@ -23,8 +23,25 @@ use super::super::provider::Kubernetes;
 use super::super::settings::{ClusterSettings, KubernetesSettings};
 use super::super::wire::{Ask, JSON};
 
+/// The ground of a test, or its end where there is no cluster.
+macro_rules! ground {
+    ($name:literal, $force:literal) => {
+        match $crate::kubernetes::tests::ground::Ground::new($name, $force).await {
+            Some(ground) => ground,
+            None => return,
+        }
+    };
+}
+
+pub(super) use ground;
+
 /// The name of the cluster as a target.
 pub(super) const TARGET: &str = "test";
+
+/// The simplest of manifests.
+pub(super) fn config_map(name: &str, data: Json) -> Json {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+}
 
 /// A namespace of a real cluster.
 pub(super) struct Ground {

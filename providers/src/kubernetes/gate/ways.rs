@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use matih_model::{Attributes, Value};
 
-use super::gate::{NAME, Seen};
-use super::json::{at, number, tables, text};
-use super::live::Live;
+use super::super::json::{at, number, tables, text};
+use super::super::live::Live;
+use super::seen::{NAME, Seen};
 use crate::isolation::{End, Labels, Network, Pod, Policy, Port, Protocol};
 
 /// Names are asked for here, over both transports.
