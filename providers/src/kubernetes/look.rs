@@ -147,21 +147,18 @@ async fn group(
         answers.push((question.index, by_mark(&cluster, &api, question).await));
     }
     let mut listed = BTreeMap::new();
-    let mut all_seen = false;
     if named.len() > FEW {
         let marks = selector(&named);
         listed = list(provider, &cluster, &api, &named, &marks).await?;
         let hidden = named.iter().filter(|it| !listed.contains_key(&it.index));
         if hidden.count() > MANY {
             listed = list(provider, &cluster, &api, &named, "").await?;
-            all_seen = true;
         }
     }
     let mut hidden = Vec::new();
     for question in named {
         match listed.remove(&question.index) {
             Some(reading) => answers.push((question.index, reading)),
-            None if all_seen => answers.push((question.index, Reading::Missing)),
             None => hidden.push(by_name(&cluster, &api, question)),
         }
     }
