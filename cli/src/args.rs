@@ -7,6 +7,7 @@
 mod administer;
 mod formats;
 mod inspect;
+mod look;
 mod normalise;
 mod release;
 mod selection;
@@ -25,6 +26,7 @@ pub(crate) use inspect::{
     CompletionArgs, DiffArgs, DriftArgs, ExplainArgs, FmtArgs, GraphArgs, HistoryArgs, InitArgs,
     ManArgs, SchemaArgs, ShowArgs, StatusArgs, StepsArgs, ValidateArgs,
 };
+pub(crate) use look::Look;
 pub(crate) use release::{
     OneRelease, ReleaseCommand, ReleaseHistoryArgs, ReleaseListArgs, ReleaseRollbackArgs,
     ReleaseRun, ReleaseUpgradeArgs,
@@ -250,7 +252,7 @@ mod tests {
             panic!("not a plan")
         };
         assert_eq!(plan.out.as_deref(), Some(std::path::Path::new("a.plan")));
-        assert!(plan.detailed_exitcode && !plan.selection.refresh);
+        assert!(plan.detailed_exitcode && !plan.selection.look.refresh);
         assert_eq!(plan.specs, [PathBuf::from("a.toml")]);
 
         let cli =
@@ -264,6 +266,28 @@ mod tests {
     }
 
     #[test]
+    fn every_verb_that_plans_looks_in_the_same_words() {
+        for verb in [
+            "plan a.toml",
+            "apply a.toml",
+            "resume a",
+            "rollback a",
+            "destroy a",
+            "release rollback a b",
+            "release upgrade b a",
+        ] {
+            let line = format!("matih {verb} --offline --force-conflicts");
+            let matches = command().get_matches_from(line.split(' '));
+            let mut last = &matches;
+            while let Some((_, inner)) = last.subcommand() {
+                last = inner;
+            }
+            let look = Look::from_arg_matches(last).unwrap();
+            assert_eq!(look.words(), " --offline --force-conflicts", "{verb}");
+        }
+    }
+
+    #[test]
     fn a_wrong_line_is_64_and_help_is_0() {
         let exit = |line: &str| {
             let words = line.split_whitespace().map(OsString::from);
@@ -273,5 +297,9 @@ mod tests {
         assert_eq!(exit("matih plan --no-such-flag"), Err(Exit::Usage));
         assert_eq!(exit("matih plan --help"), Err(Exit::Ok));
         assert_eq!(exit("matih"), Err(Exit::Usage));
+        // A drift is a look, and takes nothing over unless it puts things back.
+        assert_eq!(exit("matih drift --offline"), Err(Exit::Usage));
+        assert_eq!(exit("matih drift --force-conflicts"), Err(Exit::Usage));
+        assert_eq!(exit("matih drift --revert --force-conflicts"), Ok(()));
     }
 }

@@ -35,6 +35,16 @@ impl Installation {
         Self::of(context, Arc::new(Platform::load(context)?))
     }
 
+    /// The same for a command that changes the world: with `--force-conflicts`, fields that other
+    /// managers own are taken over.
+    ///
+    /// # Errors
+    /// As [`Installation::open`].
+    pub(crate) fn forced(context: &Context, force_conflicts: bool) -> Result<Self, Failure> {
+        let platform = Platform::load(context)?.forced(force_conflicts);
+        Self::of(context, Arc::new(platform))
+    }
+
     /// The same, of a platform that is loaded already.
     ///
     /// # Errors

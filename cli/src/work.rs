@@ -26,7 +26,7 @@ use matih_planner::{AddressPattern, Approvals};
 use matih_specs::words;
 use matih_state::Store;
 
-use crate::args;
+use crate::args::{self, Look};
 use crate::clock;
 use crate::confirm::Asking;
 use crate::context::Context;
@@ -67,6 +67,8 @@ pub(crate) struct Workshop {
 /// How to run: the command line's word, else the platform file's.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// What to ask of the world first.
+    pub(crate) look: Look,
     pub(crate) parallelism: NonZeroUsize,
     pub(crate) jobs: usize,
     pub(crate) on_failure: OnFailure,
@@ -87,6 +89,7 @@ impl Settings {
     /// An approval is no address.
     pub(crate) fn new(
         platform: &matih_specs::PlatformFile,
+        look: Look,
         execution: &args::Execution,
         approvals: &args::Approvals,
         detail: bool,
@@ -103,6 +106,7 @@ impl Settings {
             }
         };
         Ok(Self {
+            look,
             parallelism: NonZeroUsize::new(parallelism).unwrap_or(NonZeroUsize::MIN),
             jobs: usize::from(execution.jobs),
             on_failure,

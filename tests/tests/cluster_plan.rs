@@ -115,6 +115,11 @@ impl<'a> Ground<'a> {
         let _ = self.cluster.kubectl(&[&words[..], more].concat());
     }
 
+    fn rollback(&self, more: &[&str]) -> Output {
+        let words = ["rollback", self.tenant];
+        self.sandbox.run(&[&words[..], more].concat())
+    }
+
     fn clear(self) {
         self.cluster.clear(&[self.tenant]);
     }
@@ -305,6 +310,26 @@ fn a_field_of_another_manager_is_a_conflict_until_it_is_taken() {
     assert!(plan.stderr.contains(next), "{plan}");
     let _ = ground.apply(&["--force-conflicts"]).exits(0);
     assert_eq!(ground.field("configmap/conf", ".data.a"), "2");
+
+    // The same on the way back: refused, until it is taken.
+    ground.patch("configmap/conf", &json!({"data": {"a": "theirs"}}), &[]);
+    let audit = cluster.audit();
+    let shown = ground.rollback(&["--dry-run"]).exits(7);
+    let owned = "ConfigMap owned/conf: others own `.data.a` by mallory since 20";
+    assert!(shown.stderr.contains(owned), "{shown}");
+    let _ = ground.rollback(&["--auto-approve"]).exits(7);
+    assert_no_write(&audit);
+    let force = ["--force-conflicts", "--auto-approve"];
+    let _ = ground.rollback(&force).exits(0);
+    assert_eq!(ground.field("configmap/conf", ".data.a"), "1");
+    ground.patch("configmap/conf", &json!({"data": {"a": "theirs"}}), &[]);
+    let revert = |more: &[&str]| {
+        let words = ["drift", "owned", "--revert", "--auto-approve"];
+        ground.sandbox.run(&[&words[..], more].concat())
+    };
+    let _ = revert(&[]).exits(7);
+    let _ = revert(&["--force-conflicts"]).exits(0);
+    assert_eq!(ground.field("configmap/conf", ".data.a"), "1");
     ground.clear();
 }
 
@@ -368,6 +393,10 @@ fn nobody_is_asked_without_need() {
         plan.stdout.contains("without a look at the world"),
         "{plan}"
     );
+    let destroy = ["destroy", "quiet", "--offline", "--no-input"];
+    let destroy = ground.sandbox.run(&destroy).exits(9);
+    let told = "without a look at the world";
+    assert!(destroy.stdout.contains(told), "{destroy}");
     let requests = asked.requests();
     assert!(requests.is_empty(), "{requests:?}");
     assert_eq!(audit.writes().len(), 1, "the apply alone");

@@ -107,6 +107,9 @@ pub(crate) struct DriftArgs {
     /// Plan to put everything back as applied, and apply it.
     #[arg(long, conflicts_with = "schedule")]
     pub(crate) revert: bool,
+    /// Take over fields that other managers own, whatever the platform file says.
+    #[arg(long, requires = "revert")]
+    pub(crate) force_conflicts: bool,
     #[command(flatten)]
     pub(crate) approvals: Approvals,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
 
-use super::{Approvals, Execution, Output};
+use super::{Approvals, Execution, Look, Output};
 use crate::work::batches::Share;
 
 /// `matih release …`.
@@ -120,10 +120,8 @@ pub(crate) struct ReleaseRun {
     /// Show the plan and stop.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Look at the world first.
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
-          num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    pub(crate) refresh: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     #[command(flatten)]
     pub(crate) approvals: Approvals,
     #[command(flatten)]

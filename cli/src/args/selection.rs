@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 use matih_model::Phase;
 
-use super::{Output, Summary, falsey};
+use super::{Look, Output, Summary, falsey};
 
 /// Which part of a tenant, and against what.
 #[derive(Clone, Debug, Default, Args)]
@@ -24,16 +24,8 @@ pub(crate) struct Selection {
     /// Delete and make again.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) replace: Vec<String>,
-    /// Look at the world first.
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
-          num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    pub(crate) refresh: bool,
-    /// Ask nobody: neither look at the world nor ask what would come of the plan.
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// Take over fields that other managers own, whatever the platform file says.
-    #[arg(long)]
-    pub(crate) force_conflicts: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     /// Take over what is there into the record, and change nothing.
     #[arg(long, conflicts_with_all = ["replace", "destroy", "offline"])]
     pub(crate) refresh_only: bool,
@@ -43,12 +35,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Whether to look at the world first.
-    pub(crate) fn looks(&self) -> bool {
-        self.refresh && !self.offline
-    }
-
-    /// Whether it leaves everything as it is by default, but for `--refresh`.
+    /// Whether it leaves everything as it is by default, but for how it looks.
     pub(crate) fn is_usual(&self) -> bool {
         let everything = self.target.is_empty() && self.phase.is_empty();
         everything
@@ -56,15 +43,6 @@ impl Selection {
             && self.replace.is_empty()
             && !self.destroy
             && !self.refresh_only
-    }
-
-    /// The words that a saved plan does not say itself, each after a blank.
-    pub(crate) fn of_saved(&self) -> &'static str {
-        if self.force_conflicts {
-            " --force-conflicts"
-        } else {
-            ""
-        }
     }
 
     /// The words that say it again, each after a blank.
@@ -86,13 +64,10 @@ impl Selection {
         for (option, given) in [
             (" --destroy", self.destroy),
             (" --refresh-only", self.refresh_only),
-            (" --refresh=false", !self.refresh),
-            (" --offline", self.offline),
-            (" --force-conflicts", self.force_conflicts),
         ] {
             text += if given { option } else { "" };
         }
-        text
+        text + &self.look.words()
     }
 }
 
@@ -206,6 +181,8 @@ pub(crate) struct ResumeArgs {
     #[arg(value_name = "SPEC|TENANT", env = "MATIH_FILE")]
     pub(crate) tenant: Option<String>,
     #[command(flatten)]
+    pub(crate) look: Look,
+    #[command(flatten)]
     pub(crate) approvals: Approvals,
     #[command(flatten)]
     pub(crate) execution: Execution,
@@ -226,10 +203,8 @@ pub(crate) struct RollbackArgs {
     /// Show the plan and stop.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Look at the world first.
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
-          num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    pub(crate) refresh: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     #[command(flatten)]
     pub(crate) approvals: Approvals,
     #[command(flatten)]
@@ -248,10 +223,8 @@ pub(crate) struct DestroyArgs {
     /// Only these resources and what needs them.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) target: Vec<String>,
-    /// Look at the world first.
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
-          num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    pub(crate) refresh: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     /// Leave what bears data, and what it needs, where it is.
     #[arg(long)]
     pub(crate) keep_data: bool,

@@ -40,14 +40,11 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Outcome {
     let approved = args.execution.auto_approve || by_environment;
     let asking = Asking::new(approved, context.global.asks_nobody());
     let sources = find::specs(&args.specs)?;
-    let platform = Platform::load(context)?.forced(args.selection.force_conflicts);
+    let look = args.selection.look;
+    let platform = Platform::load(context)?.forced(look.force_conflicts);
     let platform = Arc::new(platform);
-    let settings = Settings::new(
-        &platform.file,
-        &args.execution,
-        &args.approvals,
-        args.detail,
-    )?;
+    let (file, execution) = (&platform.file, &args.execution);
+    let settings = Settings::new(file, look, execution, &args.approvals, args.detail)?;
     let compiler = Arc::new(Compiler::new(context, &platform)?);
     let installation = Installation::of(context, platform)?;
     let work = Workshop::open(context, installation, asking, settings, sources.len() > 1)?;
@@ -65,11 +62,11 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Outcome {
 
 /// Carries out a saved plan. Whoever saved it has seen it, so nobody is asked.
 async fn saved(context: &Context, args: &ApplyArgs, path: &Path) -> Outcome {
-    let platform = Platform::load(context)?.forced(args.selection.force_conflicts);
-    let installation = Installation::of(context, Arc::new(platform))?;
+    let look = args.selection.look;
+    let installation = Installation::forced(context, look.force_conflicts)?;
     let file = PlanFile::read(path, installation.secrets.keys())?;
-    let platform = &installation.platform.file;
-    let mut settings = Settings::new(platform, &args.execution, &args.approvals, args.detail)?;
+    let (platform, execution) = (&installation.platform.file, &args.execution);
+    let mut settings = Settings::new(platform, look, execution, &args.approvals, args.detail)?;
     settings.approvals.data_loss.extend(patterns(&file)?);
     let several = file.plans.len() > 1;
     let work = Workshop::open(context, installation, Asking::Approved, settings, several)?;
@@ -101,7 +98,13 @@ async fn same(
         .iter()
         .map(|source| compiler.inputs(source))
         .collect();
-    unchanged(&work.installation, &work.store, &inputs, selection.looks()).await
+    unchanged(
+        &work.installation,
+        &work.store,
+        &inputs,
+        selection.look.looks(),
+    )
+    .await
 }
 
 fn tell_unchanged(
@@ -197,7 +200,7 @@ pub(crate) async fn preview(work: &Workshop, goal: &Goal) -> Result<(Digest, Str
     let tenant: &TenantId = goal.tenant();
     let head = work.store.head(tenant).map_err(|error| of_state(&error))?;
     let catalog = &work.installation.platform.catalog;
-    let order = goal.order(&work.store, head.as_ref(), catalog)?;
+    let order = goal.order(&work.store, head.as_ref(), catalog, work.settings.look)?;
     let approvals = &work.settings.approvals;
     let planned = plan(
         &work.installation,

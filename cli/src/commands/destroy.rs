@@ -14,7 +14,7 @@ use crate::work::{Goal, Settings, Workshop, ask, pattern};
 
 /// Runs the command. MATIH_AUTO_APPROVE is not heard here.
 pub(crate) async fn run(context: &Context, args: &DestroyArgs) -> Outcome {
-    let installation = Installation::open(context)?;
+    let installation = Installation::forced(context, args.look.force_conflicts)?;
     let Some(store) = installation.store()? else {
         context
             .screen
@@ -45,7 +45,8 @@ pub(crate) async fn run(context: &Context, args: &DestroyArgs) -> Outcome {
         .map(|text| pattern(text))
         .collect::<Result<Vec<_>, _>>()?;
     let platform = &installation.platform.file;
-    let settings = Settings::new(platform, &args.execution, &args.approvals, args.detail)?;
+    let (look, execution) = (args.look, &args.execution);
+    let settings = Settings::new(platform, look, execution, &args.approvals, args.detail)?;
     let asking = asking(context, &args.execution);
     let goals: Vec<Goal> = tenants
         .into_iter()
@@ -53,7 +54,6 @@ pub(crate) async fn run(context: &Context, args: &DestroyArgs) -> Outcome {
             tenant,
             targets: targets.clone(),
             keep_data: args.keep_data,
-            refresh: args.refresh,
         })
         .collect();
     let work = Workshop::open(context, installation, asking, settings, goals.len() > 1)?;

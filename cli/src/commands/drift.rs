@@ -12,7 +12,7 @@ use matih_planner::{Drift, DriftReport, drift};
 use matih_state::Store;
 use serde_json::{Value, json};
 
-use crate::args::{DriftArgs, Output};
+use crate::args::{DriftArgs, Look, Output};
 use crate::clock::now_ms;
 use crate::commands::apply::{asking, run_goals};
 use crate::context::Context;
@@ -227,9 +227,13 @@ async fn revert(context: &Context, args: &DriftArgs, seen: &[Seen]) -> Outcome {
         .filter(|seen| seen.report.has_drifted())
         .map(|seen| Goal::Revert(seen.head.tenant().clone()))
         .collect();
-    let installation = Installation::open(context)?;
+    let look = Look {
+        force_conflicts: args.force_conflicts,
+        ..Look::default()
+    };
+    let installation = Installation::forced(context, look.force_conflicts)?;
     let platform = &installation.platform.file;
-    let settings = Settings::new(platform, &args.execution, &args.approvals, false)?;
+    let settings = Settings::new(platform, look, &args.execution, &args.approvals, false)?;
     let asking = asking(context, &args.execution);
     let work = Workshop::open(context, installation, asking, settings, goals.len() > 1)?;
     run_goals(&work, goals).await

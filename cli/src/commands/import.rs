@@ -65,6 +65,7 @@ pub(crate) async fn run(context: &Context, args: &ImportArgs) -> Outcome {
     )?;
     let settings = Settings::new(
         &installation.platform.file,
+        Default::default(),
         &Default::default(),
         &Default::default(),
         false,

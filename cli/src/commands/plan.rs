@@ -85,7 +85,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Outcome {
 
 impl Planner {
     fn new(context: &Context, args: &PlanArgs) -> Result<Self, Failure> {
-        let platform = Platform::load(context)?.forced(args.selection.force_conflicts);
+        let platform = Platform::load(context)?.forced(args.selection.look.force_conflicts);
         let platform = Arc::new(platform);
         let compiler = Compiler::new(context, &platform)?;
         let installation = Installation::of(context, platform)?;
@@ -122,7 +122,7 @@ impl Planner {
             &self.installation,
             store,
             &inputs,
-            self.args.selection.looks(),
+            self.args.selection.look.looks(),
         )
         .await
     }
@@ -213,7 +213,7 @@ impl Planner {
             screen.say(&format!(
                 "\nSaved. To do exactly this: matih apply {}{}",
                 path.display(),
-                self.args.selection.of_saved()
+                self.args.selection.look.of_saved()
             ));
         } else if changed > 0 {
             screen.say(&format!("\nTo do it: {}", self.next(&told)));

@@ -87,14 +87,15 @@ async fn preview(
     alterations: &[Alteration],
 ) -> Outcome {
     let platform = &installation.platform.file;
-    let settings = Settings::new(platform, &run.execution, &run.approvals, run.detail)?;
+    let (look, execution) = (run.look, &run.execution);
+    let settings = Settings::new(platform, look, execution, &run.approvals, run.detail)?;
     let catalog = installation.platform.catalog.clone();
     let timings = store.timings().map_err(|error| of_state(&error))?;
     let mut documents = Vec::new();
     let mut exit = Exit::Ok;
     for (place, alteration) in alterations.iter().enumerate() {
         let head = head(store, &alteration.tenant)?;
-        let order = alteration.order(store, &head, &catalog)?;
+        let order = alteration.order(store, &head, &catalog, look)?;
         let mut planned = plan(
             installation,
             Some(store),

@@ -20,7 +20,7 @@ use crate::work::{Back, Goal, Settings, Workshop};
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Outcome {
-    let installation = Installation::open(context)?;
+    let installation = Installation::forced(context, args.look.force_conflicts)?;
     let store = installation.existing_store()?;
     let tenant = tenants::one(context, &store, args.tenant.as_deref())?;
     let runs = store.runs(&tenant).map_err(|error| of_state(&error))?;
@@ -34,13 +34,11 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Outcome {
         Some(Verb::Rollback(to)) => Goal::Back {
             tenant: tenant.clone(),
             to: Back::To(SnapshotKey::Id(*to)),
-            refresh: true,
         },
         Some(Verb::Destroy) => Goal::Destroy {
             tenant: tenant.clone(),
             targets: Vec::new(),
             keep_data: false,
-            refresh: true,
         },
         _ => match spec {
             Some(spec) => return apply::run(context, &as_apply(args, spec)).await,
@@ -62,6 +60,7 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Outcome {
     };
     let settings = Settings::new(
         &installation.platform.file,
+        args.look,
         &args.execution,
         &args.approvals,
         false,
@@ -75,7 +74,7 @@ fn as_apply(args: &ResumeArgs, spec: PathBuf) -> ApplyArgs {
     ApplyArgs {
         specs: vec![spec],
         selection: Selection {
-            refresh: true,
+            look: args.look,
             ..Selection::default()
         },
         approvals: args.approvals.clone(),

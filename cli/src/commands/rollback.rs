@@ -14,7 +14,7 @@ use matih_state::SnapshotKey;
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Outcome {
-    let installation = Installation::open(context)?;
+    let installation = Installation::forced(context, args.look.force_conflicts)?;
     let store = installation.existing_store()?;
     let tenant = tenants::one(context, &store, args.tenant.as_deref())?;
     let to = match (&args.to, args.last_good) {
@@ -25,14 +25,14 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Outcome {
     let goal = Goal::Back {
         tenant: tenant.clone(),
         to,
-        refresh: args.refresh,
     };
     let platform = &installation.platform.file;
-    let settings = Settings::new(platform, &args.execution, &args.approvals, args.detail)?;
+    let (look, execution) = (args.look, &args.execution);
+    let settings = Settings::new(platform, look, execution, &args.approvals, args.detail)?;
     if args.dry_run {
         let head = store.head(&tenant).map_err(|error| of_state(&error))?;
         let catalog = installation.platform.catalog.clone();
-        let order = goal.order(&store, head.as_ref(), &catalog)?;
+        let order = goal.order(&store, head.as_ref(), &catalog, look)?;
         let mut planned = plan(
             &installation,
             Some(&store),

@@ -17,6 +17,7 @@ use serde_json::json;
 
 pub(crate) use goal::{Back, Goal};
 
+use crate::args::Look;
 use crate::clock;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -78,11 +79,7 @@ async fn under_lock(
     let (mut planned, order) = match goal {
         Goal::Saved(saved) => (saved::check(work, store, saved).await?, None),
         _ => {
-            let order = goal.order(
-                &work.store,
-                store.head(),
-                &work.installation.platform.catalog,
-            )?;
+            let order = order(work, store, goal, work.settings.look)?;
             let planned = plan_now(work, store, &order).await?;
             (planned, Some(order))
         }
@@ -115,7 +112,12 @@ async fn under_lock(
     RunOnlooker(work).go_on()?;
     work.installation.secrets.check(&planned.plan)?;
     let report = run_plan(work, store, &world, &planned.plan, run, whole).await?;
-    let mut ended = Ended::of(&planned.plan, report, goal.command(), work.interrupt.exit());
+    let mut ended = Ended::of(
+        &planned.plan,
+        report,
+        goal.command(work.settings.look),
+        work.interrupt.exit(),
+    );
     if ended.report.as_ref().is_some_and(wants_rollback(work)) {
         back(work, store, &world, &planned, &mut ended).await?;
     }
@@ -124,6 +126,12 @@ async fn under_lock(
         ended.exit = Exit::Partial;
     }
     Ok(ended)
+}
+
+/// What the planner gets, from what is recorded now.
+fn order(work: &Workshop, store: &LockedStore, goal: &Goal, look: Look) -> Result<Order, Failure> {
+    let catalog = &work.installation.platform.catalog;
+    goal.order(&work.store, store.head(), catalog, look)
 }
 
 /// The plan from what is recorded now.
@@ -266,14 +274,15 @@ async fn back(
 ) -> Result<(), Failure> {
     let before: Option<Arc<Snapshot>> = planned.base.clone();
     let goal = Goal::undo(store.tenant().clone(), before.as_deref());
+    // Something failed, so the world is looked at even with `--refresh=false`.
+    let look = Look {
+        refresh: true,
+        ..work.settings.look
+    };
     work.context
         .screen
-        .say(&format!("Taking it back: {}.", goal.command()));
-    let order = goal.order(
-        &work.store,
-        store.head(),
-        &work.installation.platform.catalog,
-    )?;
+        .say(&format!("Taking it back: {}.", goal.command(look)));
+    let order = order(work, store, &goal, look)?;
     let back = plan_now(work, store, &order).await?;
     if let Err(failure) = refuse(&back, store.tenant()) {
         work.context.screen.complain(&failure);

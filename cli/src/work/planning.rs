@@ -14,7 +14,7 @@ use matih_planner::{
 };
 use matih_state::Store;
 
-use crate::args::Selection;
+use crate::args::{Look, Selection};
 use crate::compiler::Desired;
 use crate::estimate::{Timings, estimate};
 use crate::exit::Exit;
@@ -40,10 +40,8 @@ pub(crate) struct Order {
     pub(crate) tier: Option<String>,
     /// The spec, as it was named.
     pub(crate) spec: Option<String>,
-    /// Look at the world first.
-    pub(crate) refresh: bool,
-    /// Ask what would come of the plan.
-    pub(crate) rehearse: bool,
+    /// What to ask of the world.
+    pub(crate) look: Look,
 }
 
 impl Order {
@@ -93,8 +91,7 @@ impl Order {
             options,
             tier: Some(desired.tier),
             spec: Some(desired.spec),
-            refresh: selection.looks(),
-            rehearse: !selection.offline,
+            look: selection.look,
         })
     }
 }
@@ -179,7 +176,7 @@ pub(crate) async fn plan(
 ) -> Result<Planned, Failure> {
     let catalog = &installation.platform.catalog;
     let observation = match &base {
-        Some(head) if order.refresh => {
+        Some(head) if order.look.looks() => {
             let heads = [head.clone()];
             let mut seen = observe(installation.registry()?, &heads, &look()).await;
             Some(seen.remove(&order.tenant).unwrap_or_default())
@@ -257,7 +254,7 @@ async fn ask(
     plan: &Plan,
 ) -> Result<Option<Rehearsed>, Failure> {
     let targets = &installation.platform.settings.targets;
-    if !order.rehearse || targets.is_empty() || plan.actions().is_empty() {
+    if !order.look.rehearses() || targets.is_empty() || plan.actions().is_empty() {
         return Ok(None);
     }
     // Before the first apply there is no installation, and nothing of it in the world.

@@ -16,6 +16,7 @@ use matih_model::{
 use matih_planner::{AddressPattern, PlanOptions};
 use matih_state::Store;
 
+use crate::args::Look;
 use crate::failure::Failure;
 use crate::work::planning::Order;
 
@@ -33,9 +34,7 @@ pub(crate) struct Alteration {
     pub(crate) releases: Vec<Address>,
     /// How.
     pub(crate) to: To,
-    /// Look at the world first.
-    pub(crate) refresh: bool,
-    /// The line that asks for this again.
+    /// The line that asks for this again, but for what is asked of the world.
     pub(crate) command: String,
 }
 
@@ -76,6 +75,7 @@ impl Alteration {
         store: &Store,
         head: &Arc<Snapshot>,
         catalog: &Catalog,
+        look: Look,
     ) -> Result<Order, Failure> {
         let mut changed = Vec::new();
         for address in &self.releases {
@@ -92,7 +92,7 @@ impl Alteration {
             };
             changed.push((address, wanted));
         }
-        order(head, &changed, self.refresh)
+        order(head, &changed, look)
     }
 }
 
@@ -115,7 +115,7 @@ fn as_it_was(now: &Attributes, then: &Attributes, number: u64) -> Attributes {
 fn order(
     head: &Arc<Snapshot>,
     changed: &[(&Address, Attributes)],
-    refresh: bool,
+    look: Look,
 ) -> Result<Order, Failure> {
     let tenant = head.tenant();
     let recorded = head.as_desired();
@@ -151,7 +151,6 @@ fn order(
         },
         tier: None,
         spec: None,
-        refresh,
-        rehearse: true,
+        look,
     })
 }

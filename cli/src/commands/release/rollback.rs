@@ -16,7 +16,8 @@ use crate::work::{Goal, Settings, Workshop};
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &ReleaseRollbackArgs) -> Outcome {
-    let installation = Installation::open(context)?;
+    let run = &args.run;
+    let installation = Installation::forced(context, run.look.force_conflicts)?;
     let store = installation.existing_store()?;
     let (head, address) = one(&store, &args.which)?;
     let recorded = head.get(&address).ok_or_else(|| not_recorded(&address))?;
@@ -28,7 +29,6 @@ pub(crate) async fn run(context: &Context, args: &ReleaseRollbackArgs) -> Outcom
         }
         None => earlier(&address, recorded, &kept, args.last_successful)?,
     };
-    let run = &args.run;
     let alteration = Alteration {
         tenant: address.tenant.clone(),
         command: format!(
@@ -37,13 +37,13 @@ pub(crate) async fn run(context: &Context, args: &ReleaseRollbackArgs) -> Outcom
         ),
         releases: vec![address],
         to: To::Revision(number),
-        refresh: run.refresh,
     };
     if run.dry_run {
         return preview(context, &installation, &store, run, &[alteration]).await;
     }
     let platform = &installation.platform.file;
-    let settings = Settings::new(platform, &run.execution, &run.approvals, run.detail)?;
+    let (look, execution) = (run.look, &run.execution);
+    let settings = Settings::new(platform, look, execution, &run.approvals, run.detail)?;
     let asking = asking(context, &run.execution);
     let work = Workshop::open(context, installation, asking, settings, false)?;
     run_goals(&work, vec![Goal::Release(Box::new(alteration))]).await

@@ -45,7 +45,8 @@ struct Sample {
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &ReleaseUpgradeArgs) -> Outcome {
-    let installation = Installation::open(context)?;
+    let run = &args.run;
+    let installation = Installation::forced(context, run.look.force_conflicts)?;
     let store = installation.existing_store()?;
     let change = values::read(args, &installation)?;
     if change.is_nothing() {
@@ -53,7 +54,7 @@ pub(crate) async fn run(context: &Context, args: &ReleaseUpgradeArgs) -> Outcome
             .hint("name a version or values: --version, --set, --values"));
     }
     let mut wish = wish(context, &installation, &store, args, change)?;
-    if args.run.dry_run {
+    if run.dry_run {
         tell_left(context, &wish);
         let sizes = batches(wish.alterations.len(), args.canary);
         if let [_, _, ..] = sizes.as_slice() {
@@ -61,15 +62,15 @@ pub(crate) async fn run(context: &Context, args: &ReleaseUpgradeArgs) -> Outcome
             let line = format!("Batches of tenants: {}.", sizes.join(", "));
             context.screen.say(&line);
         }
-        return preview(context, &installation, &store, &args.run, &wish.alterations).await;
+        return preview(context, &installation, &store, run, &wish.alterations).await;
     }
     if wish.alterations.is_empty() {
         tell_end(context, &wish);
         return Ok(Exit::Ok);
     }
     let platform = &installation.platform.file;
-    let run = &args.run;
-    let settings = Settings::new(platform, &run.execution, &run.approvals, run.detail)?;
+    let (look, execution) = (run.look, &run.execution);
+    let settings = Settings::new(platform, look, execution, &run.approvals, run.detail)?;
     let asking = asking(context, &run.execution);
     let many = wish.alterations.len() > 1;
     let work = Workshop::open(context, installation, asking, settings, many)?;
@@ -90,7 +91,8 @@ pub(crate) async fn run(context: &Context, args: &ReleaseUpgradeArgs) -> Outcome
         tell_end(context, &wish);
     }
     if let Some(why) = &tried.stopped {
-        context.complain(&Failure::new(tried.exit, why.clone()).hint(again(args)));
+        context
+            .complain(&Failure::new(tried.exit, why.clone()).hint(again(args) + &run.look.words()));
     }
     Ok(tried.exit)
 }
@@ -161,7 +163,6 @@ fn wish(
                 tenant,
                 releases: meant,
                 to: To::Upgraded(wish.change.clone()),
-                refresh: args.run.refresh,
             });
         }
     }

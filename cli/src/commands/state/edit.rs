@@ -80,8 +80,13 @@ async fn change(
     installation: Installation,
     edits: Vec<Edit>,
 ) -> Result<(), Failure> {
-    let platform = &installation.platform.file;
-    let settings = Settings::new(platform, &Default::default(), &Default::default(), false)?;
+    let settings = Settings::new(
+        &installation.platform.file,
+        Default::default(),
+        &Default::default(),
+        &Default::default(),
+        false,
+    )?;
     let work = Workshop::open(context, installation, Asking::Nobody, settings, false)?;
     let mut tenants: Vec<TenantId> = edits
         .iter()

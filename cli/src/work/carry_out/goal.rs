@@ -6,6 +6,7 @@ use matih_model::{Catalog, Digest, ResourceGraph, Snapshot, Tenancy, TenantId, U
 use matih_planner::{AddressPattern, PlanOptions, moves_between};
 use matih_state::{SnapshotKey, Store};
 
+use crate::args::Look;
 use crate::failure::Failure;
 use crate::installation::of_state;
 use crate::plan_file::SavedPlan;
@@ -17,11 +18,7 @@ pub(crate) enum Goal {
     /// What a spec says.
     Spec(Box<Order>),
     /// What an older snapshot recorded.
-    Back {
-        tenant: TenantId,
-        to: Back,
-        refresh: bool,
-    },
+    Back { tenant: TenantId, to: Back },
     /// A few releases otherwise, the rest as it is.
     Release(Box<Alteration>),
     /// Nothing.
@@ -29,7 +26,6 @@ pub(crate) enum Goal {
         tenant: TenantId,
         targets: Vec<AddressPattern>,
         keep_data: bool,
-        refresh: bool,
     },
     /// What is recorded, where the world is otherwise.
     Revert(TenantId),
@@ -55,13 +51,11 @@ impl Goal {
             Some(before) => Self::Back {
                 tenant,
                 to: Back::To(SnapshotKey::Id(before.id())),
-                refresh: true,
             },
             None => Self::Destroy {
                 tenant,
                 targets: Vec::new(),
                 keep_data: false,
-                refresh: true,
             },
         }
     }
@@ -103,10 +97,10 @@ impl Goal {
         }
     }
 
-    /// What a person types to go on with a run of this goal that was cut short.
-    pub(crate) fn command(&self) -> String {
+    /// What a person types to go on with a run of this goal that was cut short, looking as it did.
+    pub(crate) fn command(&self, look: Look) -> String {
         let tenant = self.tenant();
-        match self {
+        let line = match self {
             Self::Spec(order) => match &order.spec {
                 Some(spec) if !order.options.destroy => format!("matih resume {spec}"),
                 _ => format!("matih resume {tenant}"),
@@ -118,7 +112,8 @@ impl Goal {
             Self::Back { .. } | Self::Destroy { .. } => format!("matih resume {tenant}"),
             Self::Release(alteration) => alteration.command.clone(),
             Self::Revert(_) => format!("matih drift {tenant} --revert"),
-        }
+        };
+        line + &look.words()
     }
 
     /// The order that the planner gets, from what is recorded now.
@@ -130,28 +125,24 @@ impl Goal {
         store: &Store,
         head: Option<&Arc<Snapshot>>,
         catalog: &Catalog,
+        look: Look,
     ) -> Result<Order, Failure> {
         match self {
             Self::Spec(order) => Ok(Order::clone(order)),
             Self::Saved(_) => Err(Failure::error("a saved plan is not planned again")),
-            Self::Back {
-                tenant,
-                to,
-                refresh,
-            } => {
+            Self::Back { tenant, to } => {
                 let head = head.ok_or_else(|| never_applied(tenant))?;
                 let target = target(store, head, to)?;
-                Ok(rollback(tenant, head, &target, *refresh))
+                Ok(rollback(tenant, head, &target, look))
             }
             Self::Release(alteration) => {
                 let head = head.ok_or_else(|| never_applied(&alteration.tenant))?;
-                alteration.order(store, head, catalog)
+                alteration.order(store, head, catalog, look)
             }
             Self::Destroy {
                 tenant,
                 targets,
                 keep_data,
-                refresh,
             } => {
                 let excludes = match head {
                     Some(head) if *keep_data => data_bearing(head, catalog),
@@ -165,11 +156,11 @@ impl Goal {
                     ..PlanOptions::default()
                 };
                 let nothing = ResourceGraph::empty(tenant.clone(), tenancy);
-                Ok(order(tenant, nothing, Verb::Destroy, options, *refresh))
+                Ok(order(tenant, nothing, Verb::Destroy, options, look))
             }
             Self::Revert(tenant) => {
                 let head = head.ok_or_else(|| never_applied(tenant))?;
-                Ok(rollback(tenant, head, head, true))
+                Ok(rollback(tenant, head, head, look))
             }
         }
     }
@@ -180,7 +171,7 @@ fn order(
     desired: ResourceGraph,
     verb: Verb,
     options: PlanOptions,
-    refresh: bool,
+    look: Look,
 ) -> Order {
     Order {
         tenant: tenant.clone(),
@@ -193,12 +184,11 @@ fn order(
         options,
         tier: None,
         spec: None,
-        refresh,
-        rehearse: true,
+        look,
     }
 }
 
-fn rollback(tenant: &TenantId, head: &Arc<Snapshot>, target: &Snapshot, refresh: bool) -> Order {
+fn rollback(tenant: &TenantId, head: &Arc<Snapshot>, target: &Snapshot, look: Look) -> Order {
     let options = PlanOptions {
         moved: moves_between(head, target),
         ..PlanOptions::default()
@@ -208,7 +198,7 @@ fn rollback(tenant: &TenantId, head: &Arc<Snapshot>, target: &Snapshot, refresh:
         target.as_desired(),
         Verb::Rollback(target.id()),
         options,
-        refresh,
+        look,
     )
 }
 
