@@ -10,6 +10,7 @@ mod inspect;
 mod look;
 mod normalise;
 mod release;
+mod run;
 mod selection;
 
 use std::ffi::OsString;
@@ -29,12 +30,10 @@ pub(crate) use inspect::{
 pub(crate) use look::Look;
 pub(crate) use release::{
     OneRelease, ReleaseCommand, ReleaseHistoryArgs, ReleaseListArgs, ReleaseRollbackArgs,
-    ReleaseRun, ReleaseUpgradeArgs,
+    ReleaseUpgradeArgs,
 };
-pub(crate) use selection::{
-    ApplyArgs, Approvals, DestroyArgs, Execution, OnFailure, PlanArgs, ResumeArgs, RollbackArgs,
-    Selection,
-};
+pub(crate) use run::{Approvals, Execution, OnFailure, Run};
+pub(crate) use selection::{ApplyArgs, DestroyArgs, PlanArgs, ResumeArgs, RollbackArgs, Selection};
 
 use crate::exit::Exit;
 

@@ -2,13 +2,14 @@
 //!
 //! [`Workshop`] holds everything that a run needs. [`planning`] makes a plan and all that is told
 //! with it; [`carry_out()`] takes a tenant's lock, settles what a crash left, plans, asks, applies
-//! and reports; [`unchanged()`] recognises a tenant that needs none of that; [`fleet()`] does it to
+//! and reports; [`dry_run()`] shows the same plan and stops; [`unchanged()`] recognises a tenant that needs none of that; [`fleet()`] does it to
 //! many tenants at once, and [`batches`] says in which order where that is asked. [`mod@release`]
 //! makes the order for a release alone.
 
 mod agree;
 pub(crate) mod batches;
 mod carry_out;
+mod dry_run;
 mod fleet;
 mod lock;
 mod onlooker;
@@ -38,6 +39,7 @@ use crate::progress::Progress;
 
 pub(crate) use agree::{ask, refuse, would_be_refused};
 pub(crate) use carry_out::{Back, Goal, Manner, carry_out, settle_first};
+pub(crate) use dry_run::dry_run;
 pub(crate) use fleet::{Ship, fleet, in_order};
 pub(crate) use lock::{locked, release};
 pub(crate) use onlooker::RunOnlooker;
@@ -83,6 +85,23 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Those of a plan that no spec asks for.
+    ///
+    /// # Errors
+    /// As [`Settings::new`].
+    pub(crate) fn of(
+        platform: &matih_specs::PlatformFile,
+        run: &args::Run,
+    ) -> Result<Self, Failure> {
+        Self::new(
+            platform,
+            run.look,
+            &run.execution,
+            &run.approvals,
+            run.detail,
+        )
+    }
+
     /// Puts command line and platform file together.
     ///
     /// # Errors

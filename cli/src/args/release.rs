@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
 
-use super::{Approvals, Execution, Look, Output};
+use super::{Output, Run};
 use crate::work::batches::Share;
 
 /// `matih release …`.
@@ -77,7 +77,7 @@ pub(crate) struct ReleaseRollbackArgs {
     #[arg(long)]
     pub(crate) last_successful: bool,
     #[command(flatten)]
-    pub(crate) run: ReleaseRun,
+    pub(crate) run: Run,
 }
 
 /// `matih release upgrade`.
@@ -111,22 +111,5 @@ pub(crate) struct ReleaseUpgradeArgs {
     #[arg(long, value_name = "SHARE", default_value = "10%")]
     pub(crate) max_failures: Share,
     #[command(flatten)]
-    pub(crate) run: ReleaseRun,
-}
-
-/// How a change of releases is shown and carried out.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ReleaseRun {
-    /// Show the plan and stop.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) look: Look,
-    #[command(flatten)]
-    pub(crate) approvals: Approvals,
-    #[command(flatten)]
-    pub(crate) execution: Execution,
-    /// Show every attribute of what is created and deleted.
-    #[arg(long)]
-    pub(crate) detail: bool,
+    pub(crate) run: Run,
 }

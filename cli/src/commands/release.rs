@@ -11,16 +11,13 @@ use matih_model::{Address, Recorded, Snapshot, TenantId, Value};
 use matih_state::Store;
 use serde_json::json;
 
-use crate::args::{OneRelease, Output, ReleaseCommand, ReleaseRun};
+use crate::args::{OneRelease, Output, ReleaseCommand};
 use crate::context::Context;
-use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::installation::{Installation, of_state};
-use crate::render;
 use crate::tenants;
-use crate::work::planning::{explain, plan};
 use crate::work::release::{Alteration, KIND};
-use crate::work::{Settings, would_be_refused};
+use crate::work::{Goal, Settings, dry_run};
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, command: &ReleaseCommand) -> Outcome {
@@ -83,51 +80,17 @@ async fn preview(
     context: &Context,
     installation: &Installation,
     store: &Store,
-    run: &ReleaseRun,
-    alterations: &[Alteration],
+    settings: &Settings,
+    alterations: Vec<Alteration>,
 ) -> Outcome {
-    let platform = &installation.platform.file;
-    let (look, execution) = (run.look, &run.execution);
-    let settings = Settings::new(platform, look, execution, &run.approvals, run.detail)?;
-    let catalog = installation.platform.catalog.clone();
-    let timings = store.timings().map_err(|error| of_state(&error))?;
-    let mut documents = Vec::new();
-    let mut exit = Exit::Ok;
-    for (place, alteration) in alterations.iter().enumerate() {
-        let head = head(store, &alteration.tenant)?;
-        let order = alteration.order(store, &head, &catalog, look)?;
-        let mut planned = plan(
-            installation,
-            Some(store),
-            Some(head),
-            &order,
-            &settings.approvals,
-        )
-        .await?;
-        explain(
-            installation,
-            &mut planned,
-            &timings,
-            settings.parallelism.get(),
-        )?;
-        let view = planned.view(&catalog, settings.detail || context.screen.is_verbose());
-        match context.output(Output::Text) {
-            Output::Text => {
-                let gap = if place == 0 { "" } else { "\n" };
-                context
-                    .screen
-                    .print(&format!("{gap}{}", render::plan::text(&view)));
-            }
-            Output::Json => documents.push(render::plan::json(&view)),
-        }
-        if let Err(refused) = would_be_refused(&planned) {
-            exit = exit.worst(refused.exit);
-            context.screen.complain(&refused);
-        }
-    }
+    let goals = alterations
+        .into_iter()
+        .map(|it| Goal::Release(Box::new(it)));
+    let goals: Vec<Goal> = goals.collect();
+    let shown = dry_run(context, installation, store, settings, &goals).await?;
     if context.output(Output::Text) == Output::Json {
-        let document = json!({ "v": 1, "plans": documents });
+        let document = json!({ "v": 1, "plans": shown.documents });
         context.screen.print_json(&document, true);
     }
-    Ok(exit)
+    Ok(shown.exit)
 }

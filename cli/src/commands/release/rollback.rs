@@ -38,12 +38,10 @@ pub(crate) async fn run(context: &Context, args: &ReleaseRollbackArgs) -> Outcom
         releases: vec![address],
         to: To::Revision(number),
     };
+    let settings = Settings::of(&installation.platform.file, run)?;
     if run.dry_run {
-        return preview(context, &installation, &store, run, &[alteration]).await;
+        return preview(context, &installation, &store, &settings, vec![alteration]).await;
     }
-    let platform = &installation.platform.file;
-    let (look, execution) = (run.look, &run.execution);
-    let settings = Settings::new(platform, look, execution, &run.approvals, run.detail)?;
     let asking = asking(context, &run.execution);
     let work = Workshop::open(context, installation, asking, settings, false)?;
     run_goals(&work, vec![Goal::Release(Box::new(alteration))]).await

@@ -54,6 +54,7 @@ pub(crate) async fn run(context: &Context, args: &ReleaseUpgradeArgs) -> Outcome
             .hint("name a version or values: --version, --set, --values"));
     }
     let mut wish = wish(context, &installation, &store, args, change)?;
+    let settings = Settings::of(&installation.platform.file, run)?;
     if run.dry_run {
         tell_left(context, &wish);
         let sizes = batches(wish.alterations.len(), args.canary);
@@ -62,15 +63,12 @@ pub(crate) async fn run(context: &Context, args: &ReleaseUpgradeArgs) -> Outcome
             let line = format!("Batches of tenants: {}.", sizes.join(", "));
             context.screen.say(&line);
         }
-        return preview(context, &installation, &store, run, &wish.alterations).await;
+        return preview(context, &installation, &store, &settings, wish.alterations).await;
     }
     if wish.alterations.is_empty() {
         tell_end(context, &wish);
         return Ok(Exit::Ok);
     }
-    let platform = &installation.platform.file;
-    let (look, execution) = (run.look, &run.execution);
-    let settings = Settings::new(platform, look, execution, &run.approvals, run.detail)?;
     let asking = asking(context, &run.execution);
     let many = wish.alterations.len() > 1;
     let work = Workshop::open(context, installation, asking, settings, many)?;
