@@ -9,6 +9,7 @@
 //! `MATIH_TEST_CLUSTER` names the run folder of a cluster that `tests/cluster/cluster up` started.
 
 mod audit;
+pub mod ground;
 pub mod life;
 mod listing;
 pub mod proxy;

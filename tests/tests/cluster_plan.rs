@@ -5,128 +5,28 @@
 //! Without a cluster the tests say so and pass. Each has a tenant with a few objects in a namespace
 //! of the same name.
 
-use matih_tests::cluster::small::{TARGET, toml};
+use matih_tests::cluster::ground::{Ground, config};
 use matih_tests::cluster::{Audit, Cluster, REFUSAL};
-use matih_tests::{Output, Sandbox};
 use serde_json::{Value, json};
 
-/// A tenant whose objects a test writes down itself.
-struct Ground<'a> {
-    cluster: &'a Cluster,
-    sandbox: Sandbox,
-    tenant: &'a str,
-}
-
-impl<'a> Ground<'a> {
-    /// With the namespace there, made by somebody else.
-    #[track_caller]
-    fn in_a_namespace(cluster: &'a Cluster, tenant: &'a str) -> Self {
-        cluster.wait_until_quiet();
-        // What a test that failed has left.
-        let _ = cluster.kubectl(&["delete", "namespace", tenant, "--ignore-not-found"]);
-        cluster.make(&format!(
-            "apiVersion: v1\nkind: Namespace\nmetadata: {{ name: {tenant} }}\n"
-        ));
-        Self::without(cluster, tenant)
-    }
-
-    /// With no namespace.
-    #[track_caller]
-    fn without(cluster: &'a Cluster, tenant: &'a str) -> Self {
-        let sandbox = cluster.sandbox();
-        Self {
-            cluster,
-            sandbox,
-            tenant,
+/// Fails unless plan and apply are refused with these words, and nothing was even tried.
+#[track_caller]
+fn assert_refused(ground: &Ground<'_>, words: &[&str]) {
+    for output in [ground.plan(&[]), ground.apply(&[])] {
+        let output = output.exits(7);
+        for told in words.iter().chain(&["Nothing was changed."]) {
+            assert!(output.stderr.contains(told), "no `{told}` in\n{output}");
         }
-    }
-
-    /// Writes the spec: each object with the rest of its block.
-    #[track_caller]
-    fn write(&self, objects: &[(&str, &str, Value)]) {
-        let tenant = self.tenant;
-        let mut spec = format!(
-            "[tenant]\nname = \"Tenant {tenant}\"\nslug = \"{tenant}\"\ntier = \"FREE\"\nadmin_email = \"a@b.example\"\n"
+        assert!(
+            output.stdout.contains("# the server would refuse: "),
+            "{output}"
         );
-        for (name, rest, manifest) in objects {
-            let mut manifest = manifest.clone();
-            manifest["metadata"]["name"] = json!(name);
-            if manifest["kind"] == "Namespace" {
-                manifest["metadata"]["name"] = json!(tenant);
-            } else {
-                manifest["metadata"]["namespace"] = json!(tenant);
-            }
-            let manifest = toml(&manifest);
-            spec += &format!(
-                "\n[[resource]]\nkind = \"kubernetes.manifest\"\nname = \"net-{name}\"\n{rest}\nattributes = {{ cluster = \"any\", manifest = {manifest} }}\n"
-            );
-        }
-        self.sandbox.write("spec.toml", &spec);
     }
-
-    fn run(&self, command: &str, more: &[&str]) -> Output {
-        let words = [command, "spec.toml", "--target", TARGET];
-        self.sandbox.run(&[&words[..], more].concat())
-    }
-
-    fn plan(&self, more: &[&str]) -> Output {
-        self.run("plan", more)
-    }
-
-    fn apply(&self, more: &[&str]) -> Output {
-        self.run("apply", &[&["--auto-approve"], more].concat())
-    }
-
-    /// Fails unless plan and apply are refused with these words, and nothing was even tried.
-    #[track_caller]
-    fn assert_refused(&self, words: &[&str]) {
-        for output in [self.plan(&[]), self.apply(&[])] {
-            let output = output.exits(7);
-            for told in words.iter().chain(&["Nothing was changed."]) {
-                assert!(output.stderr.contains(told), "no `{told}` in\n{output}");
-            }
-            assert!(
-                output.stdout.contains("# the server would refuse: "),
-                "{output}"
-            );
-        }
-        assert_eq!(self.field("configmap/first", ".data.a"), "", "it is there");
-    }
-
-    /// A field of an object; empty if one of them is not there.
-    fn field(&self, object: &str, path: &str) -> String {
-        let path = format!("jsonpath={{{path}}}");
-        let words = ["get", object, "--namespace", self.tenant, "--output", &path];
-        self.cluster.try_kubectl(&words, "").stdout
-    }
-
-    #[track_caller]
-    fn patch(&self, object: &str, patch: &Value, more: &[&str]) {
-        let patch = format!("--patch={patch}");
-        let words = [
-            "patch",
-            object,
-            "--namespace",
-            self.tenant,
-            "--type=merge",
-            &patch,
-            "--field-manager=mallory",
-        ];
-        let _ = self.cluster.kubectl(&[&words[..], more].concat());
-    }
-
-    fn rollback(&self, more: &[&str]) -> Output {
-        let words = ["rollback", self.tenant];
-        self.sandbox.run(&[&words[..], more].concat())
-    }
-
-    fn clear(self) {
-        self.cluster.clear(&[self.tenant]);
-    }
-}
-
-fn config(value: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": value}})
+    assert_eq!(
+        ground.field("configmap/first", ".data.a"),
+        "",
+        "it is there"
+    );
 }
 
 fn service(port: u32) -> Value {
@@ -147,12 +47,6 @@ fn dry_runs(audit: &Audit) -> usize {
         .count()
 }
 
-#[track_caller]
-fn assert_no_write(audit: &Audit) {
-    let writes = audit.writes();
-    assert!(writes.is_empty(), "{writes:?}");
-}
-
 #[test]
 fn what_does_not_fit_is_found_by_the_plan() {
     let Some(cluster) = Cluster::find("what_does_not_fit_is_found_by_the_plan") else {
@@ -163,11 +57,14 @@ fn what_does_not_fit_is_found_by_the_plan() {
     wrong["spec"]["portz"] = json!([]);
     let audit = cluster.audit();
     ground.write(&[("first", "", config("1")), ("web", "", wrong)]);
-    ground.assert_refused(&[
-        "kubernetes.manifest/net-web: Service misfit/web: ",
-        ".spec.portz",
-    ]);
-    assert_no_write(&audit);
+    assert_refused(
+        &ground,
+        &[
+            "kubernetes.manifest/net-web: Service misfit/web: ",
+            ".spec.portz",
+        ],
+    );
+    audit.assert_no_write();
     assert_eq!(dry_runs(&audit), 4);
 
     ground.write(&[("first", "", config("1")), ("web", "", service(80))]);
@@ -193,8 +90,11 @@ fn quota_and_policies_refuse_the_plan() {
     cluster.refuse("refused", "fence");
     ground.write(&[("first", "", config("1")), ("fence", "", policy())]);
     let audit = cluster.audit();
-    ground.assert_refused(&["net-fence: NetworkPolicy refused/fence: ", REFUSAL]);
-    assert_no_write(&audit);
+    assert_refused(
+        &ground,
+        &["net-fence: NetworkPolicy refused/fence: ", REFUSAL],
+    );
+    audit.assert_no_write();
     cluster.allow("refused", "fence");
 
     // The server looks for the role of a binding. Where the role comes first, it may be there then.
@@ -202,7 +102,10 @@ fn quota_and_policies_refuse_the_plan() {
     let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "role"}, "subjects": []});
     ground.write(&[("first", "", config("1")), ("binding", "", binding.clone())]);
-    ground.assert_refused(&["RoleBinding refused/binding: ", "\"role\" not found"]);
+    assert_refused(
+        &ground,
+        &["RoleBinding refused/binding: ", "\"role\" not found"],
+    );
     let needs = "depends_on = [\"kubernetes.manifest/net-role\"]";
     ground.write(&[("role", "", role), ("binding", needs, binding)]);
     let plan = ground.plan(&[]).exits(0);
@@ -224,8 +127,8 @@ fn quota_and_policies_refuse_the_plan() {
     assert!((0..200).any(|it| counts(&it)), "the quota does not count");
     ground.write(&[("first", "", config("1")), ("web", "", service(80))]);
     let audit = cluster.audit();
-    ground.assert_refused(&["exceeded quota: limit", "raise the quota"]);
-    assert_no_write(&audit);
+    assert_refused(&ground, &["exceeded quota: limit", "raise the quota"]);
+    audit.assert_no_write();
     ground.clear();
 }
 
@@ -296,11 +199,14 @@ fn a_field_of_another_manager_is_a_conflict_until_it_is_taken() {
     ground.patch("configmap/conf", &json!({"data": {"a": "theirs"}}), &[]);
     ground.write(&[("conf", "", config("2")), ("web", "", service(81))]);
     let audit = cluster.audit();
-    ground.assert_refused(&[
-        "net-conf: ConfigMap owned/conf: others own `.data.a` by mallory since 20",
-        "--force-conflicts",
-    ]);
-    assert_no_write(&audit);
+    assert_refused(
+        &ground,
+        &[
+            "net-conf: ConfigMap owned/conf: others own `.data.a` by mallory since 20",
+            "--force-conflicts",
+        ],
+    );
+    audit.assert_no_write();
     assert_eq!(ground.field("configmap/conf", ".data.a"), "theirs");
     assert_eq!(ground.field("service/web", ".spec.ports[0].port"), "80");
 
@@ -318,7 +224,7 @@ fn a_field_of_another_manager_is_a_conflict_until_it_is_taken() {
     let owned = "ConfigMap owned/conf: others own `.data.a` by mallory since 20";
     assert!(shown.stderr.contains(owned), "{shown}");
     let _ = ground.rollback(&["--auto-approve"]).exits(7);
-    assert_no_write(&audit);
+    audit.assert_no_write();
     let force = ["--force-conflicts", "--auto-approve"];
     let _ = ground.rollback(&force).exits(0);
     assert_eq!(ground.field("configmap/conf", ".data.a"), "1");
@@ -355,10 +261,13 @@ fn what_cannot_be_asked_yet_is_held_against_the_schema() {
     };
     ground.write(&objects(wrong));
     let audit = cluster.audit();
-    ground.assert_refused(&[
-        "net-web: Service web does not fit the server's schema of v1 Service: `spec.ports.0.port` must be integer and is string",
-    ]);
-    assert_no_write(&audit);
+    assert_refused(
+        &ground,
+        &[
+            "net-web: Service web does not fit the server's schema of v1 Service: `spec.ports.0.port` must be integer and is string",
+        ],
+    );
+    audit.assert_no_write();
 
     ground.write(&objects(service(80)));
     let plan = ground.plan(&[]).exits(0);
@@ -405,7 +314,7 @@ fn nobody_is_asked_without_need() {
     let audit = cluster.audit();
     let _ = ground.plan(&["--detailed-exitcode"]).exits(0);
     let _ = ground.apply(&[]).exits(0);
-    assert_no_write(&audit);
+    audit.assert_no_write();
     assert_eq!(dry_runs(&audit), 0);
     assert!(!audit.requests().is_empty(), "it was not even looked at");
     ground.clear();

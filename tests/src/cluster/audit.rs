@@ -79,6 +79,13 @@ impl Audit {
         }
     }
 
+    /// Fails if matih wrote anything since then.
+    #[track_caller]
+    pub fn assert_no_write(&self) {
+        let writes = self.writes();
+        assert!(writes.is_empty(), "{writes:?}");
+    }
+
     /// All requests of matih since then.
     #[must_use]
     #[track_caller]
