@@ -3,15 +3,13 @@
 //! The order is the law: lock, settle what a crash left, plan from what is recorded now, show it,
 //! ask, apply, report, unlock. The lease is renewed while a person thinks.
 
+mod back;
 mod goal;
 
-use std::sync::Arc;
-
 use matih_executor::{
-    ApplyOptions, Ending, ExecutorError, OnFailure, RecoverOptions, Recovery, Report, World, apply,
-    recover, run_limit,
+    ApplyOptions, ExecutorError, RecoverOptions, Recovery, Report, World, apply, recover, run_limit,
 };
-use matih_model::{Digest, Plan, RunId, Snapshot, Verb};
+use matih_model::{Digest, Plan, RunId, Verb};
 use matih_state::LockedStore;
 use serde_json::json;
 
@@ -118,8 +116,8 @@ async fn under_lock(
         goal.command(work.settings.look),
         work.interrupt.exit(),
     );
-    if ended.report.as_ref().is_some_and(wants_rollback(work)) {
-        back(work, store, &world, &planned, &mut ended).await?;
+    if ended.report.as_ref().is_some_and(back::is_wanted(work)) {
+        back::go(work, store, &world, planned.base.as_deref(), &mut ended).await?;
     }
     if let (Exit::Ok, Some(unknown)) = (ended.exit, planned.unknown()) {
         work.context.screen.complain(&unknown);
@@ -249,49 +247,6 @@ async fn run_plan(
     let report = apply(store, plan, world, &options, &RunOnlooker(work)).await;
     work.progress.end();
     report.map_err(|error| of_executor(&error))
-}
-
-/// Whether a failed run is to be taken back.
-fn wants_rollback(work: &Workshop) -> impl Fn(&Report) -> bool {
-    let asked = work.settings.on_failure == OnFailure::Rollback && work.interrupt.exit().is_none();
-    move |report| {
-        asked
-            && matches!(
-                report.ending(),
-                Ending::Partial | Ending::FailedBeforeEffect
-            )
-    }
-}
-
-/// `--on-failure rollback`: brings the tenant back to the snapshot before the run. Nobody is
-/// asked again, since the policy was chosen with the yes; what the guard refuses stays.
-async fn back(
-    work: &Workshop,
-    store: &mut LockedStore,
-    world: &World<'_>,
-    planned: &Planned,
-    ended: &mut Ended,
-) -> Result<(), Failure> {
-    let before: Option<Arc<Snapshot>> = planned.base.clone();
-    let goal = Goal::undo(store.tenant().clone(), before.as_deref());
-    // Something failed, so the world is looked at even with `--refresh=false`.
-    let look = Look {
-        refresh: true,
-        ..work.settings.look
-    };
-    work.context
-        .screen
-        .say(&format!("Taking it back: {}.", goal.command(look)));
-    let order = order(work, store, &goal, look)?;
-    let back = plan_now(work, store, &order).await?;
-    if let Err(failure) = refuse(&back, store.tenant()) {
-        work.context.screen.complain(&failure);
-        return Ok(());
-    }
-    let run = clock::run_id();
-    let report = run_plan(work, store, world, &back.plan, run, false).await?;
-    ended.taken_back(report, before.as_deref());
-    Ok(())
 }
 
 /// Why a run could not be carried out, as people see it.
