@@ -46,6 +46,7 @@ pub async fn apply(
         run: &options.run,
         verb: plan.verb(),
         plan: Some(plan),
+        command: options.command.as_deref(),
         now_ms: world.clock.now_ms(),
     })?;
     watch.cross_run(RunPoint::RunOpened)?;

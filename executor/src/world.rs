@@ -74,6 +74,8 @@ pub struct ApplyOptions {
     /// The plan leaves out nothing that its inputs ask for (no targets, no exclusions): only then
     /// may the head stand for these inputs afterwards.
     pub whole: bool,
+    /// The line that asks for the same again, where nothing that is recorded knows the end.
+    pub command: Option<String>,
 }
 
 impl ApplyOptions {
@@ -88,6 +90,7 @@ impl ApplyOptions {
             max_retries: None,
             limit: run_limit(tenancy),
             whole: true,
+            command: None,
         }
     }
 }

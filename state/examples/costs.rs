@@ -156,6 +156,7 @@ fn apply(
         run: &run,
         verb: &verb,
         plan: Some(&plan),
+        command: None,
         now_ms: NOW,
     })?;
     timed("open_run", began);

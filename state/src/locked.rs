@@ -39,6 +39,8 @@ pub struct RunStart<'a> {
     pub verb: &'a Verb,
     /// What it carries out; `None` for a change to the record alone.
     pub plan: Option<&'a Plan>,
+    /// The line that asks for the same again, where nothing that is recorded knows the end.
+    pub command: Option<&'a str>,
     /// Milliseconds since the epoch.
     pub now_ms: u64,
 }

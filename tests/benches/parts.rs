@@ -291,6 +291,7 @@ fn by_hand(
                 run: &run,
                 verb: &verb,
                 plan: Some(&plan),
+                command: None,
                 now_ms: NOW,
             })
         })?;

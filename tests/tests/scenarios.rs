@@ -33,6 +33,7 @@ scenarios! {
     module_off
     record_care
     releases
+    releases_failure
     releases_fleet
     replace
     stale_plan

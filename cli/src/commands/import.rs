@@ -169,6 +169,7 @@ fn record(
         run,
         verb: &verb,
         plan: None,
+        command: None,
         now_ms: now_ms(),
     })?;
     let imported = store.import(&[recorded], now_ms());

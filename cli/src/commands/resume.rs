@@ -2,12 +2,13 @@
 //!
 //! What a crash left is settled first, by looking. Then the same end is planned for again, from
 //! what is recorded by now: an apply needs its spec for that, a rollback and a destroy know their
-//! end from the run itself.
+//! end from the run itself. The end of a change of releases is in no record: the line that asked
+//! for it is, and is told.
 
 use std::path::PathBuf;
 
 use matih_model::Verb;
-use matih_state::{RunOutcome, SnapshotKey};
+use matih_state::{RunOutcome, RunSummary, SnapshotKey};
 
 use crate::args::{ApplyArgs, ResumeArgs, Selection};
 use crate::commands::apply::{self, asking, run_goals};
@@ -25,6 +26,9 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Outcome {
     let tenant = tenants::one(context, &store, args.tenant.as_deref())?;
     let runs = store.runs(&tenant).map_err(|error| of_state(&error))?;
     let last = runs.first();
+    if let Some(failure) = last.and_then(of_releases) {
+        return Err(failure);
+    }
     let spec = args
         .tenant
         .as_ref()
@@ -42,9 +46,7 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Outcome {
         },
         _ => match spec {
             Some(spec) => return apply::run(context, &as_apply(args, spec)).await,
-            None if last
-                .is_some_and(|run| !run.open && run.outcome == Some(RunOutcome::Succeeded)) =>
-            {
+            None if last.is_some_and(is_complete) => {
                 context.screen.print(&format!(
                     "Nothing to resume: the last run of {tenant} is complete.\n"
                 ));
@@ -68,6 +70,20 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Outcome {
     let asking = asking(context, &args.execution);
     let work = Workshop::open(context, installation, asking, settings, false)?;
     run_goals(&work, vec![goal]).await
+}
+
+fn is_complete(run: &RunSummary) -> bool {
+    !run.open && run.outcome == Some(RunOutcome::Succeeded)
+}
+
+/// Why a run cannot be gone on with here: it changed releases, and did not come to its end.
+fn of_releases(run: &RunSummary) -> Option<Failure> {
+    let command = run.command.as_ref().filter(|_| !is_complete(run))?;
+    let message = format!(
+        "The last run of {} was a change of releases, whose end only its own command knows. Nothing was changed.",
+        run.tenant
+    );
+    Some(Failure::usage(message).hint(command))
 }
 
 fn as_apply(args: &ResumeArgs, spec: PathBuf) -> ApplyArgs {

@@ -109,7 +109,12 @@ async fn under_lock(
     }
     RunOnlooker(work).go_on()?;
     work.installation.secrets.check(&planned.plan)?;
-    let report = run_plan(work, store, &world, &planned.plan, run, whole).await?;
+    let options = ApplyOptions {
+        whole,
+        command: goal.only_command(work.settings.look),
+        ..options(work, &planned.plan, run)
+    };
+    let report = run_plan(work, store, &world, &planned.plan, &options).await?;
     let mut ended = Ended::of(
         &planned.plan,
         report,
@@ -227,24 +232,27 @@ fn still_the_one_shown(planned: &Planned, goal: &Goal, manner: Manner) -> Result
     }
 }
 
+/// How to go about a plan that stands for no inputs in full.
+fn options(work: &Workshop, plan: &Plan, run: RunId) -> ApplyOptions {
+    let settings = &work.settings;
+    ApplyOptions {
+        parallelism: settings.parallelism,
+        on_failure: settings.on_failure,
+        max_retries: Some(settings.max_retries),
+        limit: settings.limit.unwrap_or_else(|| run_limit(plan.tenancy())),
+        whole: false,
+        ..ApplyOptions::new(run, plan.tenancy())
+    }
+}
+
 async fn run_plan(
     work: &Workshop,
     store: &mut LockedStore,
     world: &World<'_>,
     plan: &Plan,
-    run: RunId,
-    whole: bool,
+    options: &ApplyOptions,
 ) -> Result<Report, Failure> {
-    let settings = &work.settings;
-    let options = ApplyOptions {
-        parallelism: settings.parallelism,
-        on_failure: settings.on_failure,
-        max_retries: Some(settings.max_retries),
-        limit: settings.limit.unwrap_or_else(|| run_limit(plan.tenancy())),
-        whole,
-        ..ApplyOptions::new(run, plan.tenancy())
-    };
-    let report = apply(store, plan, world, &options, &RunOnlooker(work)).await;
+    let report = apply(store, plan, world, options, &RunOnlooker(work)).await;
     work.progress.end();
     report.map_err(|error| of_executor(&error))
 }

@@ -81,6 +81,7 @@ impl LockedStore {
             who: self.lock.holder.who.clone(),
             host: self.lock.holder.host.clone(),
             plan: start.plan.map(matih_model::Plan::id),
+            command: start.command.map(str::to_owned),
             tenancy: start.plan.map(matih_model::Plan::tenancy),
             base: self.head.as_ref().map(|head| head.id()),
             head: None,

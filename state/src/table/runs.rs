@@ -26,6 +26,9 @@ pub struct RunSummary {
     pub host: String,
     /// The plan that it carries out; `None` for a change to the record alone.
     pub plan: Option<Digest>,
+    /// The line that asks for the same again, where nothing that is recorded knows the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// The tenancy that the plan applies.
     pub tenancy: Option<Tenancy>,
     /// The head that it started from.

@@ -22,6 +22,7 @@ fn every_write(locked: &mut LockedStore, now_ms: u64) -> Vec<StateError> {
         run: &run,
         verb: plan.verb(),
         plan: None,
+        command: None,
         now_ms,
     };
     let errors = [
@@ -119,6 +120,7 @@ fn each_write_checks_the_fence_itself() {
                 run: &RunId::new("run-9"),
                 verb: &matih_model::Verb::Edit,
                 plan: None,
+                command: None,
                 now_ms: START,
             })
         },

@@ -157,6 +157,7 @@ pub(crate) fn start(locked: &mut LockedStore, run: &str, plan: &Plan, now_ms: u6
             run: &run,
             verb: plan.verb(),
             plan: Some(plan),
+            command: None,
             now_ms,
         })
         .unwrap();

@@ -156,6 +156,7 @@ impl Story {
             run: &run,
             verb: plan.verb(),
             plan: Some(&plan),
+            command: None,
             now_ms,
         });
         match (opened, &model.open) {

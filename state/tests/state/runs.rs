@@ -150,6 +150,7 @@ fn what_a_crash_left_is_pending_and_what_was_finished_is_kept() {
         run: &run,
         verb: plan.verb(),
         plan: None,
+        command: None,
         now_ms: later,
     });
     assert!(
@@ -164,6 +165,31 @@ fn what_a_crash_left_is_pending_and_what_was_finished_is_kept() {
     assert_eq!(locked.summary().status, TenantStatus::Provisioning);
     assert_eq!(locked.summary().open_run, None);
     assert_eq!(locked.summary().inputs, None);
+}
+
+#[test]
+fn a_run_keeps_the_line_that_asks_for_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = Store::open(&path, &create()).unwrap();
+    apply(&store, "acme", "run-1", &[Wish::Create("a", "1")], START);
+    let mut locked = store.lock(&request("acme", "run-2", START + 20)).unwrap();
+    let plan = plan("acme", locked.head(), &[Wish::Update("a", "2")]);
+    let start = matih_state::RunStart {
+        run: &RunId::new("run-2"),
+        verb: plan.verb(),
+        plan: Some(&plan),
+        command: Some("matih release upgrade a --version 2 acme"),
+        now_ms: START + 21,
+    };
+    locked.open_run(&start).unwrap();
+    let request = commit_request("run-2", RunOutcome::Stopped, START + 22);
+    let _ = locked.commit(&request).unwrap();
+    drop((locked, store));
+
+    let runs = open(&path).unwrap().runs(&tenant("acme")).unwrap();
+    let commands: Vec<_> = runs.iter().map(|run| run.command.as_deref()).collect();
+    assert_eq!(commands, [start.command, None], "newest first");
 }
 
 #[test]

@@ -89,8 +89,10 @@ pub(crate) async fn run(context: &Context, args: &ReleaseUpgradeArgs) -> Outcome
         tell_end(context, &wish);
     }
     if let Some(why) = &tried.stopped {
-        context
-            .complain(&Failure::new(tried.exit, why.clone()).hint(again(args) + &run.look.words()));
+        context.complain(
+            &Failure::new(tried.exit, why.clone())
+                .hint(again(args, &whose(args)) + &run.look.words()),
+        );
     }
     Ok(tried.exit)
 }
@@ -157,7 +159,7 @@ fn wish(
         }
         if !meant.is_empty() {
             wish.alterations.push(Alteration {
-                command: again(args),
+                command: again(args, tenant.as_str()),
                 tenant,
                 releases: meant,
                 to: To::Upgraded(wish.change.clone()),
@@ -172,8 +174,16 @@ fn wish(
     Ok(wish)
 }
 
-/// The line that asks for the same again.
-fn again(args: &ReleaseUpgradeArgs) -> String {
+/// The tenants as they were named.
+fn whose(args: &ReleaseUpgradeArgs) -> String {
+    match args.all {
+        true => "--all".to_owned(),
+        false => args.tenants.join(" "),
+    }
+}
+
+/// The line that asks for the same again, of these tenants.
+fn again(args: &ReleaseUpgradeArgs, whose: &str) -> String {
     let mut line = format!("matih release upgrade {}", args.what);
     let mut option = |name: &str, value: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-=/:@+,".contains(c);
@@ -194,13 +204,7 @@ fn again(args: &ReleaseUpgradeArgs) -> String {
     if let Some(description) = &args.description {
         option("--description", description);
     }
-    if args.all {
-        line += " --all";
-    }
-    for tenant in &args.tenants {
-        line += &format!(" {tenant}");
-    }
-    line
+    line + " " + whose
 }
 
 /// A release as it is recorded now.

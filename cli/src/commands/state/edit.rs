@@ -121,6 +121,7 @@ fn commit(
         run,
         verb: &verb,
         plan: None,
+        command: None,
         now_ms: now_ms(),
     })?;
     let outcome = store.edit(edits, now_ms());

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::render::report::Ended;
 use crate::work::Workshop;
 use crate::work::agree::against_going_back;
-use crate::work::carry_out::{Goal, order, plan_now, run_plan};
+use crate::work::carry_out::{Goal, options, order, plan_now, run_plan};
 
 /// Whether a failed run is to be taken back.
 pub(super) fn is_wanted(work: &Workshop) -> impl Fn(&Report) -> bool {
@@ -51,8 +51,8 @@ pub(super) async fn go(
         work.context.screen.complain(&failure);
         return Ok(());
     }
-    let run = clock::run_id();
-    let report = run_plan(work, store, world, &back.plan, run, false).await?;
+    let options = options(work, &back.plan, clock::run_id());
+    let report = run_plan(work, store, world, &back.plan, &options).await?;
     ended.taken_back(report, before);
     Ok(())
 }

@@ -116,6 +116,11 @@ impl Goal {
         line + &look.words()
     }
 
+    /// That line, where nothing that is recorded knows the end: it is kept with the run.
+    pub(super) fn only_command(&self, look: Look) -> Option<String> {
+        matches!(self, Self::Release(_)).then(|| self.command(look))
+    }
+
     /// The order that the planner gets, from what is recorded now.
     ///
     /// # Errors
