@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use matih_model::{ErrorKind, ProviderError};
+use matih_model::{ErrorKind, ProviderError, Telling};
 use tokio::time::Instant;
 
 use super::call::{Deed, TRIES, held};
@@ -16,6 +16,8 @@ use super::place::Place;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// An end that takes longer than all waits before this one is worth a word.
+const WORTH_TELLING: Duration = Duration::from_millis(800);
 
 /// Takes it away.
 ///
@@ -77,6 +79,10 @@ async fn end(deed: &Deed<'_>, there: &Live) -> Result<(), ProviderError> {
         };
         if Instant::now() + wait >= deed.until {
             return Err(stuck(deed, &now));
+        }
+        if wait >= WORTH_TELLING {
+            let why = format!("it is being deleted{}", held(&now));
+            deed.call.crossing.tell(Telling::Waiting(&why));
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);

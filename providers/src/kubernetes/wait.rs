@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use matih_model::{Attributes, ErrorKind, ProviderError, Value};
+use matih_model::{Attributes, ErrorKind, ProviderError, Telling, Value};
 use tokio::time::Instant;
 
 use super::call::Deed;
@@ -20,7 +20,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Trouble that might pass has so long to do so.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Waits; an answer is why the object does not work.
+/// Waits, and tells what for; an answer is why the object does not work.
 ///
 /// # Errors
 /// The object is gone, or cannot be looked at.
@@ -53,6 +53,10 @@ pub(super) async fn wait(
             };
             let (why, hint) = told(deed, found, why).await;
             return Ok((live, Some(unready(deed, kind, &why, hint))));
+        }
+        if wait > FIRST_WAIT {
+            let why = found.as_ref().map_or(&why, |found| &found.why);
+            deed.call.crossing.tell(Telling::Waiting(why));
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);

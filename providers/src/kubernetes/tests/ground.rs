@@ -6,15 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method;
 use matih_model::{
     Abandoned, Applied, Attributes, Call, Crossing, OwnerMark, Point, Provider, ProviderError,
     ReadRequest, Reading, RemoteId, RunId, SecretError, SecretRef, SecretSource, SecretValue,
-    Version,
+    Telling, Version,
 };
 use serde_json::{Value as Json, json};
 
@@ -160,6 +160,7 @@ impl Ground {
                 run: RunId::new("run-1"),
             },
             timeout: Duration::from_secs(30),
+            waited: Mutex::default(),
         }
     }
 }
@@ -169,6 +170,8 @@ pub(super) struct Hand<'g> {
     pub(super) ground: &'g Ground,
     pub(super) owner: OwnerMark,
     pub(super) timeout: Duration,
+    /// What it was told to wait for.
+    pub(super) waited: Mutex<Vec<String>>,
 }
 
 impl Hand<'_> {
@@ -181,7 +184,7 @@ impl Hand<'_> {
             expects: None,
             timeout: self.timeout,
             secrets: &Plain,
-            crossing: &Plain,
+            crossing: self,
         }
     }
 
@@ -230,6 +233,18 @@ impl Hand<'_> {
         };
         let mut readings = self.ground.provider.read(&[request]).await.unwrap();
         readings.pop().unwrap()
+    }
+}
+
+impl Crossing for Hand<'_> {
+    fn cross(&self, _: Point) -> Result<(), Abandoned> {
+        Ok(())
+    }
+
+    fn tell(&self, what: Telling<'_>) {
+        if let Telling::Waiting(text) = what {
+            self.waited.lock().unwrap().push(text.to_owned());
+        }
     }
 }
 

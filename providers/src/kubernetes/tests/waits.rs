@@ -19,6 +19,9 @@ async fn what_holds_a_deletion_is_named_and_not_taken_off() {
     let error = hand.delete(&made, &wanted).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unknown);
     assert!(error.message.contains("example.com/held"), "{error}");
+    let told = hand.waited.lock().unwrap().clone();
+    let said = |it: &String| it.contains("its finalizers are example.com/held");
+    assert!(!told.is_empty() && told.iter().all(said), "{told:?}");
     let error = hand.create(&wanted).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
     let path = ground.path("configmaps", "c");
@@ -66,6 +69,9 @@ async fn an_address_is_waited_for() {
     let unready = made.unready.clone().unwrap();
     assert_eq!(unready.kind, ErrorKind::Unavailable);
     assert!(unready.message.contains("no address yet"), "{unready}");
+    let told = hand.waited.lock().unwrap().clone();
+    let said = |it: &String| it.contains("no address yet");
+    assert!(!told.is_empty() && told.iter().all(said), "{told:?}");
     // A status that comes later is no change of ours.
     assert_eq!(
         hand.read(&made, &wanted, Some(&made.version)).await,
