@@ -74,12 +74,12 @@ fn question(
     match request.remote_id {
         Some(id) => {
             let place = Place::parse(id)?;
-            let target = provider.kubernetes.target(&place.target)?.to_owned();
+            let target = provider.kubernetes.target(&place.target)?;
             Ok((target, Some(place)))
         }
         None => {
             let cluster = request.attributes.text("cluster").unwrap_or_default();
-            Ok((provider.kubernetes.target(cluster)?.to_owned(), None))
+            Ok((provider.kubernetes.target(cluster)?, None))
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) async fn history(
 ) -> Result<Vec<Revision>, ProviderError> {
     let place = Place::parse(remote_id)?;
     let target = provider.kubernetes.target(&place.target)?;
-    let cluster = provider.kubernetes.cluster(target).await?;
+    let cluster = provider.kubernetes.cluster(&target).await?;
     let cluster: &Cluster = &cluster;
     let kept = view::history(cluster, &place.namespace, &place.release).await?;
     let opened = kept.iter().map(|revision| async move {

@@ -90,7 +90,7 @@ impl HelmProvider {
         namespace: &str,
         release: &str,
     ) -> Result<Site, ProviderError> {
-        let target = self.kubernetes.target(cluster)?.to_owned();
+        let target = self.kubernetes.target(cluster)?;
         self.at(Place {
             target,
             namespace: namespace.to_owned(),
@@ -104,8 +104,8 @@ impl HelmProvider {
         let cluster = self.kubernetes.cluster(&place.target).await?;
         let settings = self.kubernetes.settings(&place.target);
         let access = settings.map(|settings| Access {
-            kubeconfig: settings.kubeconfig.clone(),
-            context: settings.context.clone(),
+            kubeconfig: settings.kubeconfig,
+            context: settings.context,
             in_cluster: settings.in_cluster,
         });
         Ok(Site {
@@ -164,7 +164,9 @@ impl Provider for HelmProvider {
     ) -> ProviderFuture<'a, Vec<Found>> {
         Box::pin(async move {
             let targets = self.kubernetes.targets();
-            let lists = targets.map(|target| look::list(self, target, installation, tenant));
+            let lists = targets
+                .iter()
+                .map(|target| look::list(self, target, installation, tenant));
             let found = try_join_all(lists).await?;
             Ok(found.into_iter().flatten().collect())
         })
@@ -177,7 +179,9 @@ impl Provider for HelmProvider {
     ) -> ProviderFuture<'a, Vec<Marked>> {
         Box::pin(async move {
             let targets = self.kubernetes.targets();
-            let marks = targets.map(|target| look::marks(self, target, installation, tenants));
+            let marks = targets
+                .iter()
+                .map(|target| look::marks(self, target, installation, tenants));
             let marks = try_join_all(marks).await?;
             Ok(marks.into_iter().flatten().collect())
         })

@@ -121,7 +121,8 @@ fn unusable(name: &str, cause: &str) -> ProviderError {
         format!("cluster `{name}` cannot be spoken to: {cause}"),
     )
     .with_hint(format!(
-        "look at targets.{name} in matih.toml and at its kubeconfig"
+        "look at targets.{} in matih.toml and at its kubeconfig",
+        name.split('@').next().unwrap_or(name)
     ))
 }
 

@@ -34,7 +34,7 @@ pub(crate) async fn findings(
 ) -> Result<Vec<CheckFinding>, ProviderError> {
     let (asked, tenant) = (call.attributes, call.owner.tenant());
     let target = provider.target(text(asked, &["cluster"]))?;
-    let cluster = provider.cluster(target).await?;
+    let cluster = provider.cluster(&target).await?;
     let budget = number(asked, &["budget_seconds"]).and_then(|it| u64::try_from(it).ok());
     let budget = Duration::from_secs(budget.unwrap_or(0)).min(call.timeout.mul_f32(0.8));
     let until = Instant::now() + budget;

@@ -25,7 +25,8 @@ pub(super) async fn list(
         mark::label(installation),
         mark::TENANT
     );
-    let targets = provider.targets().map(|target| {
+    let targets = provider.targets();
+    let targets = targets.iter().map(|target| {
         let selector = &selector;
         async move {
             let cluster = provider.cluster(target).await?;
@@ -57,7 +58,8 @@ pub(super) async fn marks(
     if let (1, Some(tenant)) = (tenants.len(), tenants.first()) {
         selector = format!("{selector},{}={tenant}", mark::TENANT);
     }
-    let targets = provider.targets().map(|target| {
+    let targets = provider.targets();
+    let targets = targets.iter().map(|target| {
         let (selector, tenants) = (&selector, &tenants);
         async move {
             let cluster = provider.cluster(target).await?;

@@ -104,7 +104,7 @@ fn place(provider: &Kubernetes, request: &ReadRequest<'_>) -> Result<(Gvk, Place
         })?;
         let target = provider.target(request.attributes.text("cluster").unwrap_or_default())?;
         let place = Place {
-            target: target.to_owned(),
+            target,
             group: gvk.group.clone(),
             kind: gvk.kind.clone(),
             namespace: String::new(),

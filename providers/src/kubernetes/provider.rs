@@ -34,7 +34,8 @@ const KIND: &str = "kubernetes.manifest";
 pub struct Kubernetes {
     settings: KubernetesSettings,
     schemas: Vec<KindSchema>,
-    clusters: BTreeMap<String, OnceCell<Arc<Cluster>>>,
+    /// By target, those that were spoken to.
+    clusters: Mutex<BTreeMap<String, Connected>>,
     /// What creates of this run asked for.
     asked: Mutex<BTreeMap<Address, Attributes>>,
     /// Namespaces that this run made, by target and name.
@@ -44,6 +45,9 @@ pub struct Kubernetes {
     /// Beginnings and ends of changes so far.
     changes: AtomicU64,
 }
+
+/// A cluster, once it is connected to.
+type Connected = Arc<OnceCell<Arc<Cluster>>>;
 
 /// What a list has shown.
 struct Shown {
@@ -59,10 +63,9 @@ impl Kubernetes {
     /// A table of kinds is broken.
     pub fn new(settings: KubernetesSettings) -> Result<Arc<Self>, KindsError> {
         let schemas = kinds::all()?.into_iter();
-        let clusters = settings.clusters.keys();
         Ok(Arc::new(Self {
             schemas: schemas.filter(|it| it.kind.as_str() == KIND).collect(),
-            clusters: clusters.map(|it| (it.clone(), OnceCell::new())).collect(),
+            clusters: Mutex::default(),
             settings,
             asked: Mutex::default(),
             made: Mutex::default(),
@@ -81,12 +84,12 @@ impl Kubernetes {
     }
 
     /// The names of all targets.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
-        self.clusters.keys().map(String::as_str)
+    pub(crate) fn targets(&self) -> Vec<String> {
+        self.settings.targets()
     }
 
     /// The target that stands for a cluster.
-    pub(crate) fn target(&self, cluster: &str) -> Result<&str, ProviderError> {
+    pub(crate) fn target(&self, cluster: &str) -> Result<String, ProviderError> {
         self.settings.target(cluster).ok_or_else(|| {
             let message = format!("no target of the platform file stands for cluster `{cluster}`");
             let hint = format!(
@@ -99,30 +102,31 @@ impl Kubernetes {
 
     /// The cluster of a target, connected to.
     pub(crate) async fn cluster(&self, target: &str) -> Result<Arc<Cluster>, ProviderError> {
-        let known = self
-            .clusters
-            .get(target)
-            .zip(self.settings.clusters.get(target));
-        let Some((cell, settings)) = known else {
+        let Some(settings) = self.settings(target) else {
             let message = format!("the platform file has no target `{target}` for clusters");
-            return Err(ProviderError::new(ErrorKind::Invalid, message)
-                .with_hint(format!("add [targets.{target}] to matih.toml again")));
+            let name = target.split('@').next().unwrap_or(target);
+            let hint = format!("add [targets.{name}] to matih.toml again");
+            return Err(ProviderError::new(ErrorKind::Invalid, message).with_hint(hint));
         };
-        let connected = cell.get_or_try_init(|| async {
-            let client = connect(target, settings).await?;
+        let connected = {
+            let mut known = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+            known.entry(target.to_owned()).or_default().clone()
+        };
+        let connect = async || {
+            let client = connect(target, &settings).await?;
             Ok::<_, ProviderError>(Arc::new(Cluster {
                 name: target.to_owned(),
                 wire: Wire::new(client, self.settings.concurrency, self.settings.timeout),
                 discovery: Discovery::default(),
                 schemas: Schemas::default(),
             }))
-        });
-        connected.await.cloned()
+        };
+        connected.get_or_try_init(connect).await.cloned()
     }
 
     /// How a target is reached.
-    pub(crate) fn settings(&self, target: &str) -> Option<&ClusterSettings> {
-        self.settings.clusters.get(target)
+    pub(crate) fn settings(&self, target: &str) -> Option<ClusterSettings> {
+        self.settings.cluster(target)
     }
 
     /// Whether what others own is taken over.
@@ -192,10 +196,10 @@ impl Kubernetes {
         place: Option<&Place>,
     ) -> Result<Arc<Cluster>, ProviderError> {
         let target = match place {
-            Some(place) => place.target.as_str(),
+            Some(place) => place.target.clone(),
             None => self.target(call.attributes.text("cluster").unwrap_or_default())?,
         };
-        self.cluster(target).await
+        self.cluster(&target).await
     }
 
     /// Does something that changes objects.

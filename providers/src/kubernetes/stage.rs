@@ -141,11 +141,10 @@ impl<'a> Part<'a> {
         let known = known.map(Place::parse).transpose().map_err(refused)?;
         let target = match &known {
             Some(place) => place.target.clone(),
-            None => provider.target(wanted.cluster).map_err(refused)?.to_owned(),
+            None => provider.target(wanted.cluster).map_err(refused)?,
         };
-        let cluster = provider.cluster(&target).await.map_err(|error| {
-            Answer::not_yet(format!("cluster `{target}` cannot be asked: {error}"))
-        })?;
+        let cluster = provider.cluster(&target).await;
+        let cluster = cluster.map_err(|error| Answer::not_yet(error.message))?;
         Ok(Self {
             request,
             wanted,
