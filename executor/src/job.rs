@@ -169,12 +169,17 @@ impl<'p> Job<'p> {
     fn has_begun(&self, sight: &Sight) -> bool {
         match (&self.action.op, sight) {
             (Op::Create { .. }, Sight::Different(_)) => true,
-            (
-                Op::Update {
-                    recorded, expects, ..
-                },
-                Sight::Different(observed),
-            ) => expects.as_ref().or(recorded.version.as_ref()) != Some(&observed.version),
+            (Op::Update { .. }, Sight::Different(observed)) => !self.is_untouched(observed),
+            _ => false,
+        }
+    }
+
+    /// Whether the object that is to be updated is as it was before.
+    fn is_untouched(&self, observed: &Observed) -> bool {
+        match &self.action.op {
+            Op::Update {
+                recorded, expects, ..
+            } => expects.as_ref().or(recorded.version.as_ref()) == Some(&observed.version),
             _ => false,
         }
     }
@@ -183,6 +188,9 @@ impl<'p> Job<'p> {
     /// made to fit what is there now, since our own lost request may have changed its token.
     fn done_already(&mut self, sight: Sight) -> Result<Option<Reply>, ProviderError> {
         Ok(match (&self.action.op, sight) {
+            // Whose token is as it was has not been updated yet, though nothing may be missing but
+            // our mark.
+            (Op::Update { .. }, Sight::AsWanted(observed)) if self.is_untouched(&observed) => None,
             (Op::Create { .. } | Op::Update { .. }, Sight::AsWanted(observed)) => {
                 Some(Reply::Applied(applied(observed, &self.action.op)))
             }

@@ -9,6 +9,8 @@
 //!   call fails with [`ErrorKind::Conflict`].
 //! - An error has a kind, and the kind alone decides whether the call is tried again. A reply that
 //!   never came is [`ErrorKind::Unknown`]: the call may or may not have been carried out.
+//! - A token covers all that was asked for at last, also what a call that broke off never set: a
+//!   default of the server may have been what was wanted.
 //! - `read`, `list`, `unmarked`, `rehearse` and `history` never change anything. A failure to look
 //!   is never "not there".
 //! - `history` tells what the outside system itself remembers, also what others did. Most remember

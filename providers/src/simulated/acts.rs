@@ -74,6 +74,7 @@ pub(super) fn create(session: &Session<'_>, request: &Request<'_>) -> Reply<Appl
     }
     object.remote_id = call.server.id(&scope(&object));
     serve(&mut object, call.server, Attributes::new());
+    claim(&mut object, &call.attributes);
     session.insert(&object)?;
     Ok(Ok(applied(&object)))
 }
@@ -160,11 +161,18 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
     }
     // What others set beside ours stays; what was ours before and is no longer wanted goes.
     let beside = tree::absent(&tree::absent(&there.overlay, &there.asked), request.wanted);
+    let before = (there.now(), there.secrets.clone());
     there.asked = request.wanted.clone();
     there.owner = Some(call.owner.clone());
     call.secrets.clone_into(&mut there.secrets);
-    there.revision += 1;
-    serve(&mut there, call.server, beside);
+    serve(&mut there, call.server, beside.clone());
+    // As with any server, a change that changes nothing makes no new revision; marks are kept
+    // beside the object.
+    if before != (there.now(), there.secrets.clone()) {
+        there.revision += 1;
+        serve(&mut there, call.server, beside);
+    }
+    claim(&mut there, &call.attributes);
     session.replace(&there)?;
     Ok(Ok(applied(&there)))
 }
@@ -177,6 +185,17 @@ fn serve(object: &mut Object, server: &Server, beside: Attributes) {
     object.overlay = tree::merged(&beside, &filled);
     object.outputs = outputs;
     object.token = token(&object.remote_id, &object.asked);
+}
+
+/// Books all that was asked for as its owner's, whatever of it was set: where a call broke off in
+/// the middle, a default of the server may be what was wanted, and is looked after like the rest.
+fn claim(object: &mut Object, asked: &Attributes) {
+    if object.asked != *asked {
+        let now = object.now();
+        object.overlay = tree::difference(asked, &now);
+        object.token = token(&object.remote_id, &tree::owned(asked, &now));
+        object.asked = asked.clone();
+    }
 }
 
 fn scope(object: &Object) -> Scope<'_> {

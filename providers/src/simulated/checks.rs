@@ -33,17 +33,18 @@ fn finding(message: String, hint: &str) -> CheckFinding {
     CheckFinding { message, hint }
 }
 
-/// Slug and name are free, or ours.
+/// Slug and name are not another tenant's. What bears no mark is nobody's: a record whose mark
+/// somebody took off may well be ours, and the step that makes it can tell.
 fn input(session: &Session<'_>, call: &Call<'_>) -> Done<Vec<CheckFinding>> {
     let mut failures = Vec::new();
-    let ours = |there: &Object| {
+    let theirs = |there: &Object| {
         there.owner.as_ref().is_some_and(|owner| {
-            owner.installation == call.owner.installation && owner.tenant() == call.owner.tenant()
+            owner.installation != call.owner.installation || owner.tenant() != call.owner.tenant()
         })
     };
     let slug = call.attributes.text("slug").unwrap_or_default();
     let taken = session.objects("kind = 'tenant.record' AND name = ?1", [slug])?;
-    if taken.iter().any(|there| !ours(there)) {
+    if taken.iter().any(theirs) {
         let text = format!("the slug `{slug}` is taken by another tenant");
         failures.push(finding(
             text,
@@ -53,7 +54,7 @@ fn input(session: &Session<'_>, call: &Call<'_>) -> Done<Vec<CheckFinding>> {
     if let Some(name) = call.attributes.text("name") {
         let condition = "kind = 'tenant.record' AND json_extract(asked, '$.name') = ?1";
         let taken = session.objects(condition, [name])?;
-        if taken.iter().any(|there| !ours(there)) {
+        if taken.iter().any(theirs) {
             let text = format!("another tenant is called `{name}` already");
             failures.push(finding(text, "choose another name"));
         }
@@ -129,17 +130,19 @@ fn credentials(call: &Call<'_>) -> Vec<CheckFinding> {
 }
 
 /// Workloads are ready, names resolve, the certificate is valid: as far as they are of this world.
+/// A name resolves and a workload runs whether or not somebody took our mark off it.
 fn connectivity(
     session: &Session<'_>,
     catalog: &Catalog,
     call: &Call<'_>,
 ) -> Done<Vec<CheckFinding>> {
+    const KINDS: &str = "kind IN ('helm.release', 'kubernetes.manifest', 'dns.record')";
     let owner = call.owner;
-    let objects = session.objects(
-        "tenant = ?1 AND installation = ?2 \
-         AND kind IN ('helm.release', 'kubernetes.manifest', 'dns.record')",
+    let mut objects = session.objects(
+        &format!("tenant = ?1 AND installation = ?2 AND {KINDS}"),
         params![owner.tenant().as_str(), owner.installation],
     )?;
+    objects.extend(session.objects(&format!("tenant IS NULL AND {KINDS}"), [])?);
     let mut tenant = Tenant::default();
     for object in objects {
         let now = object.now();

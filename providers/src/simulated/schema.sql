@@ -24,6 +24,7 @@ CREATE UNIQUE INDEX object_name ON object (kind, name);
 -- The token stands in the index, so that an unchanged object is known without its row.
 CREATE INDEX object_remote ON object (kind, remote_id, token);
 CREATE UNIQUE INDEX object_owner ON object (tenant, address, installation) WHERE tenant IS NOT NULL;
+CREATE INDEX object_nobodys ON object (kind) WHERE tenant IS NULL;
 CREATE INDEX object_place ON object (place) WHERE place IS NOT NULL;
 CREATE INDEX tenant_name ON object (json_extract(asked, '$.name')) WHERE kind = 'tenant.record';
 
