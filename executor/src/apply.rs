@@ -135,6 +135,7 @@ impl Run<'_> {
         let mut settled = Vec::new();
         for (job, sight) in seen {
             let Ok(sight) = sight else { continue };
+            let sight = sight.of_action(&job.action.op, &self.recorded);
             self.watch
                 .cross_action(job.action, job.attempt, ActionPoint::BeforeOutcome)?;
             settled.push((settle(&job.action.op, sight, &job.wanted.references), job));

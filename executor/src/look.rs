@@ -1,8 +1,11 @@
 //! What the world shows of an action whose reply never came: reading only, nothing is touched.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use matih_model::{
-    Attributes, ErrorKind, Found, Observed, OwnerMark, Provider, ProviderError, ReadRequest,
-    Reading, RemoteId,
+    Address, Attributes, ErrorKind, Found, Observed, Op, OwnerMark, Provider, ProviderError,
+    ReadRequest, Reading, Recorded, RemoteId,
 };
 
 use crate::resolve::holds;
@@ -25,6 +28,33 @@ impl Sight {
             None => Self::Absent,
             Some(observed) if holds(wanted, &observed.attributes) => Self::AsWanted(observed),
             Some(observed) => Self::Different(observed),
+        }
+    }
+}
+
+/// The address under which the record holds an object, if that is another than the one at which it
+/// was found: a resource that was moved in the record bears the mark of its old address until its
+/// next update, and must not be taken for the resource that has that address now.
+pub(crate) fn held_as<'a>(
+    recorded: &'a BTreeMap<Address, Arc<Recorded>>,
+    at: &Address,
+    remote_id: &RemoteId,
+) -> Option<&'a Address> {
+    let mut held = recorded.iter();
+    let held = held.find(|(other, it)| other.kind == at.kind && it.remote_id == *remote_id);
+    held.map(|(other, _)| other).filter(|other| *other != at)
+}
+
+impl Sight {
+    /// What is seen of a create, where what bears its mark is recorded as something else: nothing.
+    pub(crate) fn of_action(self, op: &Op, recorded: &BTreeMap<Address, Arc<Recorded>>) -> Self {
+        match (op, &self) {
+            (Op::Create { resource, .. }, Self::AsWanted(observed) | Self::Different(observed))
+                if held_as(recorded, &resource.address, &observed.remote_id).is_some() =>
+            {
+                Self::Absent
+            }
+            _ => self,
         }
     }
 }

@@ -144,6 +144,7 @@ async fn look_at(
             }
             let job = Job::new(&pending.action, world, &pending.run, recorded)?;
             let sight = patiently(options.timeout, || job.look()).await?;
+            let sight = sight.of_action(op, recorded);
             Ok(settle(op, sight, &job.wanted.references))
         }
     });

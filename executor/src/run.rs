@@ -110,7 +110,8 @@ impl<'a> Run<'a> {
         self.watch.alive()?;
         let mut closed = Vec::new();
         let mut told = Vec::new();
-        for (job, result) in tried {
+        for (mut job, result) in tried {
+            let result = self.of_this_record(&mut job, result);
             self.watch
                 .cross_action(job.action, job.attempt, ActionPoint::BeforeOutcome)?;
             let limits = self.limits(&job);

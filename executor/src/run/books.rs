@@ -2,19 +2,47 @@
 
 use std::time::Duration;
 
-use matih_model::{Action, ProviderError};
+use matih_model::{Action, ErrorKind, ProviderError};
 use matih_state::Outcome;
 use tokio::time::Instant;
 
 use super::{Run, Wait, milliseconds};
 use crate::event::{Step, What, error_word};
-use crate::job::Job;
+use crate::job::{Job, Reply};
+use crate::look::held_as;
 use crate::report::{Fate, Stop};
 use crate::retry::{Limits, jitter};
 use crate::verdict::{Closed, give_up};
 use crate::world::OnFailure;
 
 impl<'a> Run<'a> {
+    /// Refuses an object that the record holds as something else: to take it for what was to be
+    /// created would give two records one object, and the delete of the one would be the loss of
+    /// the other.
+    pub(super) fn of_this_record(
+        &self,
+        job: &mut Job<'a>,
+        result: Result<Reply, ProviderError>,
+    ) -> Result<Reply, ProviderError> {
+        let address = job.action.address();
+        match &result {
+            Ok(Reply::Applied(applied)) if applied.adopted => {
+                let Some(other) = held_as(&self.recorded, address, &applied.remote_id) else {
+                    return result;
+                };
+                // It is known what became of it.
+                job.in_doubt = false;
+                let message = format!("it is there already, and is recorded as {other}");
+                let (from, to) = (other.resource_name(), address.resource_name());
+                let hint = format!(
+                    "if it was renamed, say so in the spec: [[moved]] from = \"{from}\", to = \"{to}\""
+                );
+                Err(ProviderError::new(ErrorKind::Conflict, message).with_hint(hint))
+            }
+            _ => result,
+        }
+    }
+
     /// Books an action that is over: what is recorded, who may go on, who is blocked.
     pub(super) fn account(&mut self, job: &Job<'a>, over: &Closed, told: &mut Vec<What>) {
         match &over.outcome {

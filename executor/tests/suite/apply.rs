@@ -4,15 +4,15 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use matih_executor::{ApplyOptions, Ending, Fate};
-use matih_model::ResourceGraph;
+use matih_model::{Edit, Origin, ResourceGraph, RunId, Tenancy, Verb};
 use matih_providers::simulated::{Latency, SimulatedOptions};
-use matih_state::TenantStatus;
+use matih_state::{CommitRequest, RunOutcome, RunStart, TenantStatus};
 
 use crate::bench::{Bench, Recorder};
 use crate::tenant::{acme, first, graph, record, resource, second};
 
 fn nothing() -> ResourceGraph {
-    ResourceGraph::empty(acme(), matih_model::Tenancy::Shared)
+    ResourceGraph::empty(acme(), Tenancy::Shared)
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,4 +170,51 @@ async fn only_a_whole_apply_stands_for_its_inputs_and_brings_a_tenant_up() {
     assert!(inputs().is_some());
     bench.apply_with(&second(), &(), part).await.unwrap();
     assert_eq!((bench.status(), inputs()), (TenantStatus::Active, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_recorded_under_another_name_is_not_taken_for_a_new_one() {
+    let bench = Bench::new();
+    let zone = |name: &str| {
+        let name = format!("dns.zone/{name}");
+        graph(vec![resource(&name, 2, &[], r#"{"name":"acme.example"}"#)])
+    };
+    bench.apply(&zone("old"), &()).await.unwrap();
+    // Somebody renames it in the record; the object still bears the mark of its old name.
+    let mut store = bench.lock();
+    let (run, now_ms) = (RunId::new("rename"), store.lock().expires_ms - 10_000);
+    let verb = Verb::Edit;
+    let start = RunStart {
+        run: &run,
+        verb: &verb,
+        plan: None,
+        command: None,
+        now_ms,
+    };
+    store.open_run(&start).unwrap();
+    let name = |name: &str| format!("acme/dns.zone/{name}").parse().unwrap();
+    let (from, to) = (name("old"), name("new"));
+    store.edit(&[Edit::Move { from, to }], now_ms).unwrap();
+    let renamed = CommitRequest {
+        origin: Origin { run, verb },
+        tenancy: Tenancy::Shared,
+        inputs: None,
+        outcome: RunOutcome::Succeeded,
+        now_ms,
+    };
+    store.commit(&renamed).unwrap();
+    store.release(now_ms).unwrap();
+    // The spec knows nothing of it: a create of the old name, and a delete of the new one.
+    let report = bench.apply(&zone("old"), &()).await.unwrap();
+    assert_eq!(report.ending(), Ending::FailedBeforeEffect);
+    let (action, failure) = report.failures().next().unwrap();
+    assert_eq!(action.address.to_string(), "acme/dns.zone/old");
+    assert_eq!(
+        failure.message,
+        "it is there already, and is recorded as acme/dns.zone/new"
+    );
+    assert!(failure.hint.as_ref().unwrap().contains("[[moved]]"));
+    assert_eq!(bench.world.sandbox().list(None).unwrap().len(), 1);
+    let head = bench.store.head(&acme()).unwrap().unwrap();
+    assert!(head.get(&name("new")).is_some() && head.resources().len() == 1);
 }

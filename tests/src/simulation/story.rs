@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use matih_executor::Clock;
-use matih_model::{Address, Plan, Snapshot, Verb};
+use matih_model::{Address, Edit, Plan, Snapshot, Verb};
 use matih_planner::{PlanOptions, moves_between};
 use matih_providers::simulated::{CallOp, Fault, FaultPlan, FaultRule, Rates};
 use matih_state::SnapshotKey;
@@ -199,13 +199,24 @@ impl Story {
                 }
             }
             8 | 9 => {
-                if let Some(plan) = self.saved.take() {
+                let saved = self.saved.take();
+                if let Some(plan) = saved.filter(|plan| self.fits(plan)) {
                     return Ok(Aim::Saved(Box::new(plan)));
                 }
             }
             _ => {}
         }
         Ok(Aim::Apply(options))
+    }
+
+    /// Whether a saved plan calls things as the spec still does: names that somebody took back
+    /// since are for a person to sort out.
+    fn fits(&self, plan: &Plan) -> bool {
+        let wanted = |name: &Address| self.wanted.resources.iter().any(|it| it.address == *name);
+        plan.edits().iter().all(|edit| match edit {
+            Edit::Move { from, to } => wanted(to) && !wanted(from),
+            _ => true,
+        })
     }
 
     /// A snapshot that can be desired again, picked by chance.
@@ -215,10 +226,6 @@ impl Story {
     /// what is meant.
     fn way_back(&mut self) -> Result<Option<Arc<Snapshot>>, String> {
         let (store, tenant) = (&self.client.store, &self.client.tenant);
-        let known = store.tenant(tenant).map_err(|error| error.to_string())?;
-        if known.is_none_or(|it| it.open_run.is_some()) {
-            return Ok(None);
-        }
         let history = store.history(tenant).map_err(|error| error.to_string())?;
         let Some(picked) = history.get(self.seed.below(history.len())) else {
             return Ok(None);
@@ -229,6 +236,12 @@ impl Story {
     }
 
     fn leads_back_to(&self, snapshot: &Snapshot) -> Result<bool, String> {
+        // What an open run has done is in no snapshot yet.
+        let known = self.client.store.tenant(&self.client.tenant);
+        let known = known.map_err(|error| error.to_string())?;
+        if known.is_none_or(|it| it.open_run.is_some()) {
+            return Ok(false);
+        }
         let Some(head) = self.client.head()? else {
             return Ok(false);
         };
