@@ -2,12 +2,14 @@
 //! platform.
 
 use matih_specs::Diagnostics;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{Global, Output};
 use crate::clock::now_ms;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::render::document::Notation;
 use crate::screen::Screen;
 
 /// In every command's hand.
@@ -46,13 +48,30 @@ impl Context {
                 "message": anstream::adapter::strip_str(&failure.message).to_string(),
                 "hint": failure.hint,
             });
-            self.screen.print_json(&event, false);
+            self.screen.print(&format!("{event}\n"));
         }
     }
 
-    /// The format of a command that prints one document.
-    pub(crate) fn output(&self, output: Output) -> Output {
-        output.or_json(self.global.json)
+    /// How a command writes its document; none where its text is asked for.
+    pub(crate) fn notation(&self, output: Output) -> Option<Notation> {
+        if self.global.json {
+            Some(Notation::Json)
+        } else {
+            output.notation()
+        }
+    }
+
+    /// Prints a result as it is asked for: as text, or as one document.
+    pub(crate) fn print<D: Serialize>(
+        &self,
+        output: Output,
+        text: impl FnOnce() -> String,
+        document: impl FnOnce() -> D,
+    ) {
+        match self.notation(output) {
+            None => self.screen.print(&text()),
+            Some(notation) => self.screen.print_document(notation, &document()),
+        }
     }
 
     /// Findings as a failure with exit code 6.

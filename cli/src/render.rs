@@ -1,10 +1,11 @@
-//! Words out: every text and JSON shape that matih prints.
+//! Words out: every text and every document that matih prints.
 //!
 //! A renderer is a function from data to a `String`; it opens nothing, asks nobody and knows no
 //! clock. Colours are in the string as ANSI codes; [`crate::screen::Screen`] takes them out where
 //! they are not wanted. A sensitive value never reaches a string made here.
 
 pub(crate) mod diff;
+pub(crate) mod document;
 pub(crate) mod drift;
 pub(crate) mod graph;
 pub(crate) mod history;

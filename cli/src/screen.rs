@@ -9,6 +9,7 @@ use anstream::AutoStream;
 
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::render::document::{self, Notation};
 use crate::render::style::{BAD, WARN, paint};
 
 /// The two streams and how much goes to them.
@@ -50,16 +51,11 @@ impl Screen {
         write(AutoStream::new(std::io::stdout().lock(), self.color), text);
     }
 
-    /// One JSON document, or one event, and a line break, to standard output.
-    pub(crate) fn print_json(&self, value: &impl serde::Serialize, pretty: bool) {
-        let text = if pretty {
-            serde_json::to_string_pretty(value)
-        } else {
-            serde_json::to_string(value)
-        };
-        match text {
-            Ok(text) => self.print(&(text + "\n")),
-            Err(error) => self.complain(&Failure::error(format!("no JSON: {error}"))),
+    /// A result for programs: one document, to standard output.
+    pub(crate) fn print_document(&self, notation: Notation, document: &impl serde::Serialize) {
+        match document::text(notation, document) {
+            Ok(text) => self.print(&text),
+            Err(message) => self.complain(&Failure::error(message)),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use crate::render::document::Notation;
+
 /// For people or for programs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
@@ -10,12 +12,18 @@ pub(crate) enum Output {
     Text,
     /// One JSON document.
     Json,
+    /// The same document as YAML.
+    Yaml,
 }
 
 impl Output {
-    /// `-o json`, or `--json` for all.
-    pub(crate) fn or_json(self, json: bool) -> Self {
-        if json { Self::Json } else { self }
+    /// How the document is written; none where text is asked for.
+    pub(crate) fn notation(self) -> Option<Notation> {
+        match self {
+            Self::Text => None,
+            Self::Json => Some(Notation::Json),
+            Self::Yaml => Some(Notation::Yaml),
+        }
     }
 }
 
@@ -27,6 +35,8 @@ pub(crate) enum Report {
     Text,
     /// One JSON document.
     Json,
+    /// The same document as YAML.
+    Yaml,
     /// SARIF 2.1.0, for code review tools.
     Sarif,
 }
@@ -43,6 +53,8 @@ pub(crate) enum GraphFormat {
     Svg,
     /// Nodes and edges as JSON.
     Json,
+    /// Nodes and edges as YAML.
+    Yaml,
 }
 
 /// A summary for a place where text is pasted.

@@ -12,19 +12,15 @@ use crate::failure::{Failure, Outcome};
 /// `matih version`.
 pub(crate) fn version(context: &Context, output: Output) -> Outcome {
     let version = env!("CARGO_PKG_VERSION");
-    match context.output(output) {
-        Output::Text => context.screen.print(&format!("matih {version}\n")),
-        Output::Json => {
-            let exits =
-                Exit::ALL.map(|exit| json!({ "code": exit.code(), "meaning": exit.meaning() }));
-            let about = json!({
-                "version": version,
-                "plan_format": crate::plan_file::FORMAT,
-                "exit_codes": exits,
-            });
-            context.screen.print_json(&about, true);
-        }
-    }
+    let document = || {
+        let exit = |exit: Exit| json!({ "code": exit.code(), "meaning": exit.meaning() });
+        json!({
+            "version": version,
+            "plan_format": crate::plan_file::FORMAT,
+            "exit_codes": Exit::ALL.map(exit),
+        })
+    };
+    context.print(output, || format!("matih {version}\n"), document);
     Ok(Exit::Ok)
 }
 

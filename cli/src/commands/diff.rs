@@ -26,6 +26,8 @@ use crate::tenants;
 use crate::work::look;
 use crate::work::planning::of_planner;
 
+const NO_DIFFERENCE: &str = "No difference.\n";
+
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Outcome {
     let exit = match (args.specs.as_slice(), args.snapshot.as_slice()) {
@@ -154,16 +156,14 @@ fn show(
         estimate_ms: None,
         detail: context.screen.is_verbose(),
     };
-    match context.output(output) {
-        Output::Json => context.screen.print_json(&render::plan::json(&view), true),
-        Output::Text if has_news(&plan) => {
-            context.screen.print(&render::plan::differences(&view));
-            context
-                .screen
-                .print(&format!("\n{}.\n", counts(&plan).in_words()));
+    let text = || {
+        if !has_news(&plan) {
+            return NO_DIFFERENCE.to_owned();
         }
-        Output::Text => context.screen.print("No difference.\n"),
-    }
+        let differences = render::plan::differences(&view);
+        format!("{differences}\n{}.\n", counts(&plan).in_words())
+    };
+    context.print(output, text, || render::plan::json(&view));
     Ok(if has_news(&plan) {
         Exit::Changes
     } else {
@@ -186,16 +186,13 @@ async fn live(context: &Context, output: Output) -> Outcome {
     let seen = seen.remove(&tenant).unwrap_or_default();
     let catalog = &installation.platform.catalog;
     let report = drift(&head, &seen, catalog);
-    match context.output(output) {
-        Output::Json => {
-            let found = render::drift::not_in_sync(&report);
-            context.screen.print_json(&found, true);
+    let text = || {
+        if report.in_sync() {
+            return NO_DIFFERENCE.to_owned();
         }
-        Output::Text if report.in_sync() => context.screen.print("No difference.\n"),
-        Output::Text => context
-            .screen
-            .print(&render::drift::changes(&report, &head, catalog)),
-    }
+        render::drift::changes(&report, &head, catalog)
+    };
+    context.print(output, text, || render::drift::not_in_sync(&report));
     Ok(if report.in_sync() {
         Exit::Ok
     } else {

@@ -12,7 +12,7 @@ use matih_planner::{Drift, DriftReport, drift};
 use matih_state::Store;
 use serde_json::{Value, json};
 
-use crate::args::{DriftArgs, Look, Output};
+use crate::args::{DriftArgs, Look};
 use crate::clock::now_ms;
 use crate::commands::apply::{asking, run_goals};
 use crate::context::Context;
@@ -69,16 +69,12 @@ async fn once(context: &Context, args: &DriftArgs) -> Result<(Exit, Vec<Seen>), 
     };
     let seen = all(context, args, &installation, &store).await?;
     let catalog = &installation.platform.catalog;
-    match context.output(args.output) {
-        Output::Json => context.screen.print_json(&document(&seen), true),
-        Output::Text => {
-            for seen in &seen {
-                context
-                    .screen
-                    .print(&text(seen, catalog, context.screen.is_verbose()));
-            }
-        }
-    }
+    let verbose = context.screen.is_verbose();
+    context.print(
+        args.output,
+        || seen.iter().map(|it| text(it, catalog, verbose)).collect(),
+        || document(&seen),
+    );
     let exit = if seen.iter().all(Seen::in_sync) {
         Exit::Ok
     } else {

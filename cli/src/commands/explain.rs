@@ -6,7 +6,7 @@ use matih_model::{AttributePath, Catalog, Kind, KindRole, KindSchema, UndoClass}
 use matih_specs::{Rule, rules};
 use serde_json::json;
 
-use crate::args::{ExplainArgs, Output};
+use crate::args::ExplainArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -17,38 +17,29 @@ use crate::render::table::Table;
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Outcome {
     let catalog = catalog()?;
-    let json = context.output(args.output) == Output::Json;
     let Some(what) = &args.what else {
-        return everything(context, &catalog, json);
+        context.print(
+            args.output,
+            || everything_text(&catalog),
+            || everything_json(&catalog),
+        );
+        return Ok(Exit::Ok);
     };
     let code = what.to_ascii_uppercase();
     if let Some(rule) = rules::all().find(|rule| rule.code == code || rule.name == what) {
-        if json {
-            context.screen.print_json(&rule_json(rule), true);
-        } else {
-            context.screen.print(&rule_text(rule));
-        }
+        context.print(args.output, || rule_text(rule), || rule_json(rule));
         return Ok(Exit::Ok);
     }
     let (schema, inside) = kind(&catalog, what).ok_or_else(|| {
         Failure::error(format!("Nothing is called `{what}`."))
             .hint("`matih explain` lists all codes and kinds")
     })?;
-    if json {
-        context.screen.print_json(schema, true);
-    } else {
-        context.screen.print(&kind_text(schema, inside.as_ref()));
-    }
+    let text = || kind_text(schema, inside.as_ref());
+    context.print(args.output, text, || schema);
     Ok(Exit::Ok)
 }
 
-fn everything(context: &Context, catalog: &Catalog, json: bool) -> Outcome {
-    if json {
-        let all =
-            json!({ "rules": rules::all().map(rule_json).collect::<Vec<_>>(), "kinds": catalog });
-        context.screen.print_json(&all, true);
-        return Ok(Exit::Ok);
-    }
+fn everything_text(catalog: &Catalog) -> String {
     let mut kinds = Table::new(&["KIND", "WHAT IT IS"]);
     for schema in catalog.iter() {
         kinds.row([schema.kind.as_str(), &schema.doc]);
@@ -57,10 +48,11 @@ fn everything(context: &Context, catalog: &Catalog, json: bool) -> Outcome {
     for rule in rules::all() {
         codes.row([rule.code, rule.name, rule.severity.as_str()]);
     }
-    context
-        .screen
-        .print(&format!("{}\n{}", kinds.render(), codes.render()));
-    Ok(Exit::Ok)
+    format!("{}\n{}", kinds.render(), codes.render())
+}
+
+fn everything_json(catalog: &Catalog) -> serde_json::Value {
+    json!({ "rules": rules::all().map(rule_json).collect::<Vec<_>>(), "kinds": catalog })
 }
 
 /// The kind that a text names, and the path inside of it that follows the kind's two words.

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::find;
 use crate::platform::Platform;
+use crate::render::document::Notation;
 use crate::render::graph::{self, Picture};
 
 /// Runs the command. It asks nobody, so secrets need not be there.
@@ -21,11 +22,13 @@ pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
     let desired = compiler.compile_alone(context, &source)?;
     let only = args.phase.and_then(|number| Phase::new(number).ok());
     let picture = Picture::new(&desired.graph, only);
+    let screen = &context.screen;
     match args.output {
-        GraphFormat::Dot => context.screen.print(&graph::dot(&picture)),
-        GraphFormat::Mermaid => context.screen.print(&graph::mermaid(&picture)),
-        GraphFormat::Svg => context.screen.print(&graph::svg(&picture)),
-        GraphFormat::Json => context.screen.print_json(&graph::json(&picture), true),
+        GraphFormat::Dot => screen.print(&graph::dot(&picture)),
+        GraphFormat::Mermaid => screen.print(&graph::mermaid(&picture)),
+        GraphFormat::Svg => screen.print(&graph::svg(&picture)),
+        GraphFormat::Json => screen.print_document(Notation::Json, &graph::json(&picture)),
+        GraphFormat::Yaml => screen.print_document(Notation::Yaml, &graph::json(&picture)),
     }
     Ok(Exit::Ok)
 }

@@ -9,7 +9,6 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::installation::{Installation, of_state};
-use crate::platform::Platform;
 use crate::render;
 use crate::tenants;
 
@@ -22,14 +21,11 @@ pub(crate) fn history(context: &Context, args: &HistoryArgs) -> Outcome {
     if let Some(limit) = args.limit {
         snapshots.truncate(limit);
     }
-    match context.output(args.output) {
-        Output::Text => context
-            .screen
-            .print(&render::history::text(&snapshots, &runs)),
-        Output::Json => context
-            .screen
-            .print_json(&render::history::json(&snapshots, &runs), true),
-    }
+    context.print(
+        args.output,
+        || render::history::text(&snapshots, &runs),
+        || render::history::json(&snapshots, &runs),
+    );
     Ok(Exit::Ok)
 }
 
@@ -48,18 +44,15 @@ pub(crate) fn snapshot(context: &Context, command: &SnapshotCommand) -> Outcome 
 
 /// Shows a snapshot, the newest if none is named.
 pub(crate) fn show(context: &Context, snapshot: Option<&str>, output: Output) -> Outcome {
-    let store = Installation::open(context)?.existing_store()?;
+    let installation = Installation::open(context)?;
+    let store = installation.existing_store()?;
     let tenant = tenants::one(context, &store, None)?;
     let snapshot = find(&store, &tenant, snapshot)?;
-    match context.output(output) {
-        Output::Text => context.screen.print(&render::state::snapshot(&snapshot)),
-        Output::Json => {
-            let catalog = Platform::load(context)?.catalog;
-            context
-                .screen
-                .print_json(&render::state::snapshot_json(&catalog, &snapshot), true);
-        }
-    }
+    context.print(
+        output,
+        || render::state::snapshot(&snapshot),
+        || render::state::snapshot_json(&installation.platform.catalog, &snapshot),
+    );
     Ok(Exit::Ok)
 }
 

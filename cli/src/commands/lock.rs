@@ -70,10 +70,7 @@ fn status(context: &Context, words: &[String], output: Output) -> Outcome {
         }
         rows.push(row);
     }
-    match context.output(output) {
-        Output::Text => context.screen.print(&table.render()),
-        Output::Json => context.screen.print_json(&rows, true),
-    }
+    context.print(output, || table.render(), || rows);
     Ok(Exit::Ok)
 }
 

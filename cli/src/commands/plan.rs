@@ -10,7 +10,7 @@ use matih_state::{Store, TenantSummary};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use crate::args::{Output, PlanArgs, Summary};
+use crate::args::{PlanArgs, Summary};
 use crate::compiler::Compiler;
 use crate::context::Context;
 use crate::estimate::Timings;
@@ -21,6 +21,7 @@ use crate::installation::{Installation, of_state};
 use crate::plan_file::{PlanFile, SavedPlan};
 use crate::platform::Platform;
 use crate::render;
+use crate::render::document::Notation;
 use crate::render::style::{STRONG, paint};
 use crate::work::planning::{Order, Planned, explain, plan};
 use crate::work::{approvals, in_order, saved_plan, unchanged, would_be_refused};
@@ -67,7 +68,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Outcome {
     let mut told = Vec::new();
     while let Some(one) = all.next().await {
         let one = one?;
-        if !told.is_empty() && !planner.wants_json() {
+        if !told.is_empty() && planner.notation().is_none() {
             context.screen.print("\n");
         }
         context.screen.print(&one.text);
@@ -107,8 +108,8 @@ impl Planner {
         }
     }
 
-    fn wants_json(&self) -> bool {
-        self.context.output(self.args.output) == Output::Json
+    fn notation(&self) -> Option<Notation> {
+        self.context.notation(self.args.output)
     }
 
     /// The specs whose tenants are known to be unchanged, so that nothing need be compiled.
@@ -158,10 +159,10 @@ impl Planner {
         let catalog = &self.installation.platform.catalog;
         let detail = self.args.detail || self.context.screen.is_verbose();
         let view = planned.view(catalog, detail);
-        let (text, json) = match (self.wants_json(), self.args.summary) {
-            (true, _) => (String::new(), render::plan::json(&view)),
-            (false, Some(Summary::Md)) => (render::plan::markdown(&view), Value::Null),
-            (false, None) => (render::plan::text(&view), Value::Null),
+        let (text, json) = match (self.notation(), self.args.summary) {
+            (Some(_), _) => (String::new(), render::plan::json(&view)),
+            (None, Some(Summary::Md)) => (render::plan::markdown(&view), Value::Null),
+            (None, None) => (render::plan::text(&view), Value::Null),
         };
         let allowed = &self.args.approvals.allow_data_loss;
         Told {
@@ -186,10 +187,11 @@ impl Planner {
         let unread = told.iter().filter(|it| it.unread).count();
         let refused = told.iter().any(|it| it.refused.is_some());
         let count = same.len() + told.len();
-        if self.wants_json() {
+        if let Some(notation) = self.notation() {
             let plans: Vec<_> = told.iter().map(|it| &it.json).collect();
             let same: Vec<_> = same.iter().map(|source| &*source.name).collect();
-            screen.print_json(&json!({ "v": 1, "plans": plans, "unchanged": same }), true);
+            let document = json!({ "v": 1, "plans": plans, "unchanged": same });
+            screen.print_document(notation, &document);
         } else if count > 1 {
             let line = format!(
                 "{count} tenants: {changed} with changes, {} without.",

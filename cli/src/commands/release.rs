@@ -11,10 +11,11 @@ use matih_model::{Address, Recorded, Snapshot, TenantId, Value};
 use matih_state::Store;
 use serde_json::json;
 
-use crate::args::{OneRelease, Output, ReleaseCommand};
+use crate::args::{OneRelease, ReleaseCommand};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::installation::{Installation, of_state};
+use crate::render::document::Notation;
 use crate::tenants;
 use crate::work::release::{Alteration, KIND};
 use crate::work::{Goal, Settings, dry_run};
@@ -88,9 +89,9 @@ async fn preview(
         .map(|it| Goal::Release(Box::new(it)));
     let goals: Vec<Goal> = goals.collect();
     let shown = dry_run(context, installation, store, settings, &goals).await?;
-    if context.output(Output::Text) == Output::Json {
+    if context.global.json {
         let document = json!({ "v": 1, "plans": shown.documents });
-        context.screen.print_json(&document, true);
+        context.screen.print_document(Notation::Json, &document);
     }
     Ok(shown.exit)
 }

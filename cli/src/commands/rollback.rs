@@ -5,6 +5,7 @@ use crate::commands::apply::{asking, run_goals};
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::installation::Installation;
+use crate::render::document::Notation;
 use crate::tenants;
 use crate::work::{Back, Goal, Settings, Workshop, dry_run};
 use matih_state::SnapshotKey;
@@ -25,7 +26,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Outcome {
     if run.dry_run {
         let shown = dry_run(context, &installation, &store, &settings, &goals).await?;
         for document in &shown.documents {
-            context.screen.print_json(document, true);
+            context.screen.print_document(Notation::Json, document);
         }
         return Ok(shown.exit);
     }

@@ -33,10 +33,7 @@ pub(crate) fn run(context: &Context, command: &SandboxCommand) -> Outcome {
         SandboxCommand::Ls { .. } => {}
         SandboxCommand::Show { object, output } => {
             let object = sandbox.show(object).map_err(|error| of_world(&error))?;
-            match context.output(*output) {
-                Output::Text => context.screen.print(&text(&object)),
-                Output::Json => context.screen.print_json(&object, true),
-            }
+            context.print(*output, || text(&object), || &object);
         }
         SandboxCommand::Edit { object, set } => {
             for change in set {
@@ -118,23 +115,22 @@ fn ls(context: &Context, world: &std::path::Path, patterns: &[String], output: O
         Err(error) => return Err(of_world(&error)),
     };
     objects.retain(|object| patterns.is_empty() || patterns.iter().any(|it| matches(it, object)));
-    match context.output(output) {
-        Output::Json => context.screen.print_json(&objects, true),
-        Output::Text => {
-            let mut table = Table::new(&["KIND", "OWNER", "GENERATION", "REMOTE ID"]);
-            for object in &objects {
-                let owner = object.owner.as_ref();
-                table.row([
-                    object.kind.to_string(),
-                    owner.map_or("nobody".to_owned(), |owner| owner.address.to_string()),
-                    owner.map_or(String::new(), |owner| owner.generation.to_string()),
-                    object.remote_id.to_string(),
-                ]);
-            }
-            context.screen.print(&table.render());
-        }
-    }
+    context.print(output, || list_text(&objects), || &objects);
     Ok(Exit::Ok)
+}
+
+fn list_text(objects: &[SandboxObject]) -> String {
+    let mut table = Table::new(&["KIND", "OWNER", "GENERATION", "REMOTE ID"]);
+    for object in objects {
+        let owner = object.owner.as_ref();
+        table.row([
+            object.kind.to_string(),
+            owner.map_or("nobody".to_owned(), |owner| owner.address.to_string()),
+            owner.map_or(String::new(), |owner| owner.generation.to_string()),
+            object.remote_id.to_string(),
+        ]);
+    }
+    table.render()
 }
 
 fn matches(pattern: &str, object: &SandboxObject) -> bool {

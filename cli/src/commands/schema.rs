@@ -4,6 +4,7 @@ use crate::args::SchemaArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::render::document::Notation;
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &SchemaArgs) -> Outcome {
@@ -13,7 +14,7 @@ pub(crate) fn run(context: &Context, args: &SchemaArgs) -> Outcome {
         matih_specs::tenant_schema()
     };
     match &args.output {
-        None => context.screen.print_json(&schema, true),
+        None => context.screen.print_document(Notation::Json, &schema),
         Some(path) => {
             let text = format!("{schema:#}\n");
             std::fs::write(path, text).map_err(|error| Failure::file("written", path, &error))?;

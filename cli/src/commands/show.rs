@@ -34,6 +34,7 @@ fn plan(context: &Context, path: &Path, output: Output) -> Outcome {
     let file = PlanFile::read(path, installation.secrets.keys())?;
     let store = installation.store()?;
     let catalog = &installation.platform.catalog;
+    let notation = context.notation(output);
     let mut documents = Vec::new();
     for saved in file.plans {
         // The snapshot that it starts from, if it is still the newest; the plan says all else.
@@ -56,19 +57,18 @@ fn plan(context: &Context, path: &Path, output: Output) -> Outcome {
             unread: Vec::new(),
         };
         let view = planned.view(catalog, context.screen.is_verbose());
-        match context.output(output) {
-            Output::Text => {
+        match notation {
+            None => {
                 context.screen.print(&render::plan::text(&view));
                 let made = render::time::moment(file.made_at);
                 context.screen.print(&format!("Made at {made}.\n"));
             }
-            Output::Json => documents.push(render::plan::json(&view)),
+            Some(_) => documents.push(render::plan::json(&view)),
         }
     }
-    if context.output(output) == Output::Json {
-        context
-            .screen
-            .print_json(&json!({ "v": 1, "plans": documents }), true);
+    if let Some(notation) = notation {
+        let document = json!({ "v": 1, "plans": documents });
+        context.screen.print_document(notation, &document);
     }
     Ok(Exit::Ok)
 }

@@ -63,15 +63,11 @@ fn list(context: &Context, patterns: &[String], output: Output) -> Outcome {
         })
         .filter(|(_, recorded)| wanted(&recorded.resource.address))
         .collect();
-    match context.output(output) {
-        Output::Text => context.screen.print(&render::state::list(&records)),
-        Output::Json => {
-            let rows = records
-                .iter()
-                .map(|(head, recorded)| render::state::row_json(head, recorded));
-            context.screen.print_json(&rows.collect::<Vec<_>>(), true);
-        }
-    }
+    context.print(
+        output,
+        || render::state::list(&records),
+        || render::state::list_json(&records),
+    );
     Ok(Exit::Ok)
 }
 
@@ -90,16 +86,11 @@ pub(crate) fn show(context: &Context, text: &str, output: Output) -> Outcome {
     let address = in_state(context, &store, text)?;
     let recorded = recorded(&store, &address)?;
     let catalog = catalog()?;
-    match context.output(output) {
-        Output::Text => context
-            .screen
-            .print(&render::state::record(&catalog, &recorded)),
-        Output::Json => {
-            context
-                .screen
-                .print_json(&render::state::record_json(&catalog, &recorded), true);
-        }
-    }
+    context.print(
+        output,
+        || render::state::record(&catalog, &recorded),
+        || render::state::record_json(&catalog, &recorded),
+    );
     Ok(Exit::Ok)
 }
 

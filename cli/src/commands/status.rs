@@ -7,8 +7,9 @@ use matih_state::{
     JournalEntry, JournalState, LockStatus, RunOutcome, RunSummary, Store, TenantStatus,
 };
 use serde::Serialize;
+use serde_json::json;
 
-use crate::args::{Output, StatusArgs};
+use crate::args::StatusArgs;
 use crate::clock::now_ms;
 use crate::context::Context;
 use crate::estimate::progress;
@@ -51,11 +52,11 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
     for tenant in tenants::all(context, &store, &args.tenants)? {
         all.push(status(&store, &tenant)?);
     }
-    match (context.output(args.output), all.as_slice()) {
-        (Output::Json, [only]) if one => context.screen.print_json(only, true),
-        (Output::Json, all) => context.screen.print_json(&all, true),
-        (Output::Text, all) => context.screen.print(&text(all, one)),
-    }
+    let document = || match all.as_slice() {
+        [only] if one => json!(only),
+        all => json!(all),
+    };
+    context.print(args.output, || text(&all, one), document);
     Ok(Exit::Ok)
 }
 

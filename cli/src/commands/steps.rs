@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::args::{Output, StepsArgs};
+use crate::args::StepsArgs;
 use crate::compiler::Compiler;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -18,13 +18,10 @@ pub(crate) fn run(context: &Context, args: &StepsArgs) -> Outcome {
     let source = find::spec(args.spec.as_deref())?;
     let desired = compiler.compile_alone(context, &source)?;
     let steps = desired.steps;
-    match context.output(args.output) {
-        Output::Text => context
-            .screen
-            .print(&render::steps::text(&steps, context.screen.is_verbose())),
-        Output::Json => context
-            .screen
-            .print_json(&render::steps::json(&steps), true),
-    }
+    context.print(
+        args.output,
+        || render::steps::text(&steps, context.screen.is_verbose()),
+        || render::steps::json(&steps),
+    );
     Ok(Exit::Ok)
 }

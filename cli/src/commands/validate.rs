@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::find;
 use crate::platform::Platform;
+use crate::render::document::Notation;
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
@@ -34,10 +35,12 @@ pub(crate) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     } else {
         args.output
     };
+    let screen = &context.screen;
     match report {
-        Report::Text => context.screen.print(&text(&findings, sources.len())),
-        Report::Json => context.screen.print_json(&findings.to_json(), true),
-        Report::Sarif => context.screen.print_json(&findings.to_sarif(), true),
+        Report::Text => screen.print(&text(&findings, sources.len())),
+        Report::Json => screen.print_document(Notation::Json, &findings.to_json()),
+        Report::Yaml => screen.print_document(Notation::Yaml, &findings.to_json()),
+        Report::Sarif => screen.print_document(Notation::Json, &findings.to_sarif()),
     }
     let failed = findings.has_errors() || args.strict && findings.count(Severity::Warning) > 0;
     Ok(if failed { Exit::Invalid } else { Exit::Ok })

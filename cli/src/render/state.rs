@@ -23,17 +23,20 @@ pub(crate) fn list(records: &[(&Snapshot, &Recorded)]) -> String {
     table.render()
 }
 
-/// For programs: `{address, kind, remote_id, digest, generation, snapshot}`.
-pub(crate) fn row_json(snapshot: &Snapshot, recorded: &Recorded) -> Value {
-    let address = &recorded.resource.address;
-    json!({
-        "address": address,
-        "kind": address.kind,
-        "remote_id": recorded.remote_id,
-        "digest": recorded.digest(),
-        "generation": recorded.generation,
-        "snapshot": snapshot.id(),
-    })
+/// For programs: `[{address, kind, remote_id, digest, generation, snapshot}]`.
+pub(crate) fn list_json(records: &[(&Snapshot, &Recorded)]) -> Value {
+    let row = |(snapshot, recorded): &(&Snapshot, &Recorded)| {
+        let address = &recorded.resource.address;
+        json!({
+            "address": address,
+            "kind": address.kind,
+            "remote_id": recorded.remote_id,
+            "digest": recorded.digest(),
+            "generation": recorded.generation,
+            "snapshot": snapshot.id(),
+        })
+    };
+    records.iter().map(row).collect()
 }
 
 /// One record with everything but what is sensitive.

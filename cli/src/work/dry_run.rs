@@ -6,7 +6,6 @@
 use matih_state::Store;
 use serde_json::Value;
 
-use crate::args::Output;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -45,13 +44,12 @@ pub(crate) async fn dry_run(
         let mut planned = planned(installation, store, settings, goal).await?;
         explain(installation, &mut planned, &timings, places)?;
         let view = planned.view(catalog, settings.detail || context.screen.is_verbose());
-        match context.output(Output::Text) {
-            Output::Text => {
-                let gap = if place == 0 { "" } else { "\n" };
-                let text = render::plan::text(&view);
-                context.screen.print(&format!("{gap}{text}"));
-            }
-            Output::Json => run.documents.push(render::plan::json(&view)),
+        if context.global.json {
+            run.documents.push(render::plan::json(&view));
+        } else {
+            let gap = if place == 0 { "" } else { "\n" };
+            let text = render::plan::text(&view);
+            context.screen.print(&format!("{gap}{text}"));
         }
         if let Err(refused) = would_be_refused(&planned) {
             run.exit = run.exit.worst(refused.exit);

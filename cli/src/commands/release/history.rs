@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use matih_model::{Recorded, RemoteId, Revision};
 
 use super::{chart, one};
-use crate::args::{Output, ReleaseHistoryArgs};
+use crate::args::ReleaseHistoryArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -26,13 +26,11 @@ pub(crate) async fn run(context: &Context, args: &ReleaseHistoryArgs) -> Outcome
         None => Vec::new(),
     };
     let rows = joined(&remembered, &kept, recorded.map(|it| &**it));
-    match context.output(args.output) {
-        Output::Text => context.screen.print(&history_text(&rows)),
-        Output::Json => {
-            let document = history_json(&address, &rows);
-            context.screen.print_json(&document, true);
-        }
-    }
+    context.print(
+        args.output,
+        || history_text(&rows),
+        || history_json(&address, &rows),
+    );
     Ok(Exit::Ok)
 }
 

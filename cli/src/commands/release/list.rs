@@ -8,7 +8,7 @@ use matih_model::{Address, Attributes, Observation, Reading, Recorded, Snapshot,
 use matih_state::{SnapshotKey, Store};
 
 use super::{chart, releases};
-use crate::args::{Output, ReleaseListArgs};
+use crate::args::ReleaseListArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -47,10 +47,7 @@ pub(crate) async fn run(context: &Context, args: &ReleaseListArgs) -> Outcome {
             ));
         }
     }
-    match context.output(args.output) {
-        Output::Text => context.screen.print(&list_text(&rows)),
-        Output::Json => context.screen.print_json(&list_json(&rows), true),
-    }
+    context.print(args.output, || list_text(&rows), || list_json(&rows));
     Ok(Exit::Ok)
 }
 

@@ -1,9 +1,9 @@
 //! `matih sandbox fault`: the script of what goes wrong.
 
-use matih_providers::simulated::{CallOp, FaultRule, Sandbox, When};
+use matih_providers::simulated::{CallOp, FaultRule, FaultState, Sandbox, When};
 
 use super::of_world;
-use crate::args::{FaultCommand, Output};
+use crate::args::FaultCommand;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -14,27 +14,7 @@ pub(super) fn run(context: &Context, sandbox: &Sandbox, command: &FaultCommand) 
     match command {
         FaultCommand::List { output } => {
             let faults = sandbox.faults().map_err(|error| of_world(&error))?;
-            if context.output(*output) == Output::Json {
-                context.screen.print_json(&faults, true);
-                return Ok(Exit::Ok);
-            }
-            let mut table = Table::new(&["ID", "ON", "OP", "WHEN", "FAULT", "MATCHED", "STRUCK"]);
-            for fault in &faults {
-                let when = match fault.rule.when {
-                    When::At(number) => format!("at {number}"),
-                    When::Every(number) => format!("every {number}"),
-                };
-                table.row([
-                    fault.id.to_string(),
-                    fault.rule.on.clone(),
-                    fault.rule.op.map_or("changes", CallOp::as_str).to_owned(),
-                    when,
-                    fault.rule.fault.to_string(),
-                    fault.matched.to_string(),
-                    fault.struck.to_string(),
-                ]);
-            }
-            context.screen.print(&table.render());
+            context.print(*output, || text(&faults), || &faults);
         }
         FaultCommand::Add {
             on,
@@ -65,6 +45,26 @@ pub(super) fn run(context: &Context, sandbox: &Sandbox, command: &FaultCommand) 
         }
     }
     Ok(Exit::Ok)
+}
+
+fn text(faults: &[FaultState]) -> String {
+    let mut table = Table::new(&["ID", "ON", "OP", "WHEN", "FAULT", "MATCHED", "STRUCK"]);
+    for fault in faults {
+        let when = match fault.rule.when {
+            When::At(number) => format!("at {number}"),
+            When::Every(number) => format!("every {number}"),
+        };
+        table.row([
+            fault.id.to_string(),
+            fault.rule.on.clone(),
+            fault.rule.op.map_or("changes", CallOp::as_str).to_owned(),
+            when,
+            fault.rule.fault.to_string(),
+            fault.matched.to_string(),
+            fault.struck.to_string(),
+        ]);
+    }
+    table.render()
 }
 
 fn call(word: &str) -> Option<CallOp> {

@@ -18,10 +18,7 @@ use crate::render::style::{BAD, STRONG, paint};
 pub(super) fn verify(context: &Context, output: Output) -> Outcome {
     let installation = Installation::open(context)?;
     let report = matih_state::verify(&installation.path).map_err(|error| of_state(&error))?;
-    match context.output(output) {
-        Output::Text => context.screen.print(&text(&report)),
-        Output::Json => context.screen.print_json(&report, true),
-    }
+    context.print(output, || text(&report), || &report);
     Ok(if report.is_sound() {
         Exit::Ok
     } else {
