@@ -26,6 +26,7 @@ scenarios! {
     bad_spec
     blocks
     destroy
+    documents
     drift
     failure
     first_apply
