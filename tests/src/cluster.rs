@@ -14,6 +14,8 @@ pub mod life;
 mod listing;
 pub mod proxy;
 pub mod small;
+pub mod tunnels;
+pub mod way;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -130,6 +132,19 @@ impl Cluster {
         self.folder.join("matih.kubeconfig")
     }
 
+    /// Host and port of the API server.
+    #[must_use]
+    #[track_caller]
+    pub fn authority(&self) -> String {
+        let told = self.kubectl(&[
+            "config",
+            "view",
+            "--output",
+            "jsonpath={.clusters[0].cluster.server}",
+        ]);
+        told.stdout.trim_start_matches("https://").to_owned()
+    }
+
     /// A program of the cluster's own versions: `kubectl`, `helm`.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
@@ -194,14 +209,20 @@ impl Cluster {
     #[must_use]
     #[track_caller]
     pub fn sandbox_through(&self, kubeconfig: &Path) -> Sandbox {
+        self.sandbox_by(&format!("kubeconfig = \"{}\"", kubeconfig.display()))
+    }
+
+    /// The same, with this line about how the cluster is reached.
+    #[must_use]
+    #[track_caller]
+    pub fn sandbox_by(&self, access: &str) -> Sandbox {
         let mut sandbox = Sandbox::new();
         let mut platform = String::from(
             "[platform]\nblueprint = \"names\"\n\n[providers.simulated]\nlatency = \"none\"\n",
         );
         let _ = write!(
             platform,
-            "\n[targets.{TARGET}]\nprovider = \"kubernetes\"\nkubeconfig = \"{}\"\ndefault = true\n",
-            kubeconfig.display()
+            "\n[targets.{TARGET}]\nprovider = \"kubernetes\"\n{access}\ndefault = true\n"
         );
         sandbox.write("matih.toml", &platform);
         sandbox.write("names/tables.toml", NAMES);

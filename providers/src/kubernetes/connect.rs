@@ -8,9 +8,10 @@
 use std::sync::Once;
 use std::time::Duration;
 
-use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Http;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{AuthError, Body, ConfigExt};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
@@ -18,6 +19,7 @@ use kube::{Client, Config};
 use matih_model::{ErrorKind, ProviderError};
 use tower::{BoxError, ServiceBuilder};
 
+use super::proxy::{Said, through};
 use super::settings::ClusterSettings;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -34,10 +36,12 @@ pub(super) async fn connect(
     static TLS: Once = Once::new();
     // Another part of the process may have installed one: it is the same.
     TLS.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    let config = config(name, cluster).await?;
+    let (config, said) = config(name, cluster).await?;
     check(name, cluster, &config)?;
+    let proxy = said.on_the_way_to(&config.cluster_url);
+    let proxy = proxy.map_err(|cause| unusable(name, &cause))?;
     // A plugin is a process that is waited for.
-    let built = tokio::task::spawn_blocking(move || client(config)).await;
+    let built = tokio::task::spawn_blocking(move || client(config, proxy.as_ref())).await;
     match built {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(error)) => Err(unusable(name, &told(&error))),
@@ -45,22 +49,28 @@ pub(super) async fn connect(
     }
 }
 
-async fn config(name: &str, cluster: &ClusterSettings) -> Result<Config, ProviderError> {
+/// Whom to speak to and how, and what was said of a proxy on the way there.
+async fn config(name: &str, cluster: &ClusterSettings) -> Result<(Config, Said), ProviderError> {
     if cluster.in_cluster {
-        return Config::incluster().map_err(|error| unusable(name, &error.to_string()));
+        let config = Config::incluster().map_err(|error| unusable(name, &error.to_string()))?;
+        return Ok((config, Said::by_environment()));
     }
     let options = KubeConfigOptions {
         context: cluster.context.clone(),
         ..KubeConfigOptions::default()
     };
-    let config = match &cluster.kubeconfig {
-        None => Config::from_kubeconfig(&options).await,
-        Some(path) => match Kubeconfig::read_from(path) {
-            Ok(file) => Config::from_custom_kubeconfig(file, &options).await,
-            Err(error) => Err(error),
-        },
+    let refused = |error: KubeconfigError| unusable(name, &of_kubeconfig(&error));
+    let file = match &cluster.kubeconfig {
+        None => Kubeconfig::read(),
+        Some(path) => Kubeconfig::read_from(path),
     };
-    config.map_err(|error| unusable(name, &of_kubeconfig(&error)))
+    let file = file.map_err(refused)?;
+    let said = Said::by_kubeconfig(&file, cluster.context.as_deref());
+    let config = Config::from_custom_kubeconfig(file, &options).await;
+    Ok((
+        config.map_err(refused)?,
+        said.unwrap_or_else(Said::by_environment),
+    ))
 }
 
 /// What of a kubeconfig is refused although it can be used.
@@ -77,20 +87,25 @@ fn check(name: &str, cluster: &ClusterSettings, config: &Config) -> Result<(), P
         );
         return Err(unusable(name, what).with_hint(hint));
     }
-    if config.proxy_url.is_some() {
-        return Err(unusable(
-            name,
-            "it goes through a proxy, which matih does not",
-        ));
-    }
     Ok(())
 }
 
-fn client(config: Config) -> Result<Client, kube::Error> {
+fn client(config: Config, proxy: Option<&Intercept>) -> Result<Client, kube::Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(CONNECT));
     tcp.set_nodelay(true);
+    match proxy {
+        None => client_over(config, tcp),
+        Some(proxy) => client_over(config, through(proxy, tcp)),
+    }
+}
+
+/// A client whose connections this connector makes.
+fn client_over<C>(config: Config, way: C) -> Result<Client, kube::Error>
+where
+    HttpsConnector<C>: Connect + Clone + Send + Sync + 'static,
+{
     let mut tls = HttpsConnectorBuilder::new()
         .with_tls_config(config.rustls_client_config()?)
         .https_or_http();
@@ -104,7 +119,7 @@ fn client(config: Config) -> Result<Client, kube::Error> {
         .pool_timer(TokioTimer::new())
         .http2_keep_alive_interval(IDLE)
         .http2_keep_alive_timeout(IDLE)
-        .build(tls.enable_all_versions().wrap_connector(tcp));
+        .build(tls.enable_all_versions().wrap_connector(way));
     let service = ServiceBuilder::new()
         .map_err(BoxError::from)
         .layer(config.base_uri_layer())
@@ -149,6 +164,9 @@ fn of_kubeconfig(error: &KubeconfigError) -> String {
         }
         KubeconfigError::LoadClientKey(_) => {
             "the client key of its kubeconfig cannot be read".to_owned()
+        }
+        KubeconfigError::ParseProxyUrl(_) => {
+            "its proxy has an address that cannot be read".to_owned()
         }
         KubeconfigError::CurrentContextNotSet => "its kubeconfig names no context".to_owned(),
         _ => "its kubeconfig cannot be used".to_owned(),

@@ -11,6 +11,7 @@ use matih_model::{ErrorKind, ProviderError};
 use serde::Deserialize;
 
 use super::connect::told;
+use super::proxy::TUNNEL;
 
 /// A refusal of the API server, as far as we look at it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -95,7 +96,9 @@ impl Failure {
         let last = chain(error).last().map(ToString::to_string);
         let last = last.unwrap_or_default();
         if never_sent {
-            let message = format!("the server cannot be reached: {last}");
+            let proxied = chain(error).any(|cause| cause.to_string().starts_with(TUNNEL));
+            let way = if proxied { " through its proxy" } else { "" };
+            let message = format!("the server cannot be reached{way}: {last}");
             return Self::new(ErrorKind::Unavailable, message);
         }
         Self::new(lost(changes), format!("the connection broke: {last}"))

@@ -40,6 +40,7 @@ mod pages;
 mod place;
 mod project;
 mod provider;
+mod proxy;
 mod quantity;
 mod ready;
 mod rehearse;
