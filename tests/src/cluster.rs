@@ -12,6 +12,7 @@ mod audit;
 pub mod ground;
 pub mod life;
 mod listing;
+pub mod pod;
 pub mod proxy;
 pub mod small;
 pub mod tunnels;

@@ -16,6 +16,7 @@ use crate::{fail, matih_binary};
 pub struct Sandbox {
     folder: TempDir,
     environment: Vec<(String, String)>,
+    starter: Vec<String>,
 }
 
 /// What a finished `matih` left behind.
@@ -38,6 +39,7 @@ impl Sandbox {
             Ok(folder) => Self {
                 folder,
                 environment: Vec::new(),
+                starter: Vec::new(),
             },
             Err(error) => fail(&format!("a sandbox folder: {error}")),
         }
@@ -51,6 +53,7 @@ impl Sandbox {
     pub fn fork(&self) -> Self {
         let mut fork = Self::new();
         fork.environment.clone_from(&self.environment);
+        fork.starter.clone_from(&self.starter);
         if let Err(error) = copy_folder(self.folder(), fork.folder()) {
             fail(&format!("a copy of {}: {error}", self.folder().display()));
         }
@@ -61,6 +64,12 @@ impl Sandbox {
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Has every later `matih` started by another program, which finds it and its arguments after
+    /// its own.
+    pub fn start_by(&mut self, words: &[&str]) {
+        self.starter = words.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// The sandbox's folder.
@@ -104,7 +113,14 @@ impl Sandbox {
     /// machine or of the person who runs the tests reaches it.
     #[must_use]
     pub fn command<A: AsRef<str>>(&self, arguments: &[A]) -> Command {
-        let mut command = self.clean(matih_binary());
+        let mut command = match self.starter.split_first() {
+            None => self.clean(matih_binary()),
+            Some((starter, words)) => {
+                let mut command = self.clean(Path::new(starter));
+                command.args(words).arg(matih_binary());
+                command
+            }
+        };
         command.args(arguments.iter().map(AsRef::as_ref));
         command
     }
