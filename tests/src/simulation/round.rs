@@ -257,8 +257,15 @@ impl Story {
         let blind =
             self.client
                 .plan_from(head.as_deref(), &unread, Verb::Apply, &graph, &options)?;
-        if !blind.is_empty() {
-            wrong.push("I3: without a look at the world the plan is not empty".to_owned());
+        if let Some(first) = blind.actions().first() {
+            wrong.push(format!(
+                "I3: without a look at the world the plan is not empty: {} {}, {}",
+                first.op.verb(),
+                first.address(),
+                first.reason
+            ));
+        } else if !blind.is_empty() {
+            wrong.push("I3: without a look at the world the record would change".to_owned());
         }
         let sent = std::mem::take(&mut self.eye.seen().sent);
         wrong.extend(oracle::audited(&self.client.store, &sent));
