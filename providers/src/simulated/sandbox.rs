@@ -299,7 +299,8 @@ impl Sandbox {
 }
 
 fn find(session: &Session<'_>, which: &str) -> Done<Object> {
-    let mut found = session.objects("address = ?1 OR remote_id = ?1", [which])?;
+    let condition = "address = ?1 OR remote_id = ?1 OR kind || '/' || remote_id = ?1";
+    let mut found = session.objects(condition, [which])?;
     match (found.pop(), found.is_empty()) {
         (Some(object), true) => Ok(object),
         (None, _) => Err(WorldError::NoSuchObject(which.to_owned())),

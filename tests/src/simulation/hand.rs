@@ -185,13 +185,21 @@ impl Hand {
         let disowned = self.traces.disowned.iter();
         let orphans = disowned.filter(|id| !recorded.contains(*id)).cloned();
         let orphans: Vec<String> = orphans.collect();
+        let objects = self.sandbox.list(None).unwrap_or_default();
         for id in std::mem::take(&mut self.traces.squats)
             .into_iter()
             .chain(orphans)
         {
-            // It may have gone with its namespace.
-            if self.sandbox.remove(&id).is_ok() {
-                self.traces.vanished.insert(id.clone());
+            let nobodys = |it: &&SandboxObject| it.owner.is_none() && it.remote_id.as_str() == id;
+            for object in objects.iter().filter(nobodys) {
+                // It may have gone with its namespace. Two kinds may have a name in common.
+                if self
+                    .sandbox
+                    .remove(&format!("{}/{id}", object.kind))
+                    .is_ok()
+                {
+                    self.traces.vanished.insert(id.clone());
+                }
             }
             self.traces.own.retain(|it| it.remote_id.as_str() != id);
         }
