@@ -204,7 +204,13 @@ pub(super) fn told_truly(
                     .as_ref()
                     .is_some_and(|it| it.generation == *generation)
             }),
-            Op::Update { .. } => there.is_none(),
+            // Somebody may have taken our mark off; the object is known by its id.
+            Op::Update { recorded, .. } => {
+                let is_it = |it: &SandboxObject| {
+                    it.kind == address.kind && it.remote_id == recorded.remote_id
+                };
+                !after.iter().any(is_it)
+            }
             Op::Delete { recorded, .. } => after.iter().any(|it| {
                 it.owner.as_ref().is_some_and(|owner| {
                     owner.address == *address && owner.generation == recorded.generation
