@@ -100,6 +100,10 @@ fn one(provider: &Kubernetes, target: &str, live: &Live, owner: OwnerMark) -> Fo
         Some(manifest) => in_words_of(live, manifest, &place),
         None => in_words_of(live, &live.body, &place),
     };
+    if manifest.is_none() {
+        // Made over more than was asked for: good for being looked at closely, once, by its manifest.
+        observed.version = observed.version.of_ours();
+    }
     let note = |name: &str| text(&live.body, &["metadata", "annotations", name]);
     observed.attributes.insert("cluster", note(mark::CLUSTER));
     let wait = note(mark::WAIT);

@@ -374,7 +374,8 @@ fn imported(live: &Live, place: Place) -> Observed {
     Observed {
         remote_id: id(&place, live),
         outputs: outputs(live),
-        version: token(live, None),
+        // Made over less than will be asked for: to be looked at closely, once, by its manifest.
+        version: token(live, None).of_ours(),
         attributes,
         touches: Vec::new(),
     }
