@@ -2,9 +2,9 @@
 //!
 //! [`Workshop`] holds everything that a run needs. [`planning`] makes a plan and all that is told
 //! with it; [`carry_out()`] takes a tenant's lock, settles what a crash left, plans, asks, applies
-//! and reports; [`dry_run()`] shows the same plan and stops; [`unchanged()`] recognises a tenant that needs none of that; [`fleet()`] does it to
-//! many tenants at once, and [`batches`] says in which order where that is asked. [`mod@release`]
-//! makes the order for a release alone.
+//! and reports; [`dry_run()`] shows the same plan and stops; [`unchanged()`] recognises a tenant
+//! that needs none of that; [`fleet()`] does it to many tenants at once, and [`batches`] says in
+//! which order where that is asked. [`mod@release`] makes the order for a release alone.
 
 mod agree;
 pub(crate) mod batches;
@@ -100,6 +100,15 @@ impl Settings {
             &run.approvals,
             run.detail,
         )
+    }
+
+    /// Those of a change to the record alone, for which the command line has no words.
+    ///
+    /// # Errors
+    /// As [`Settings::new`].
+    pub(crate) fn of_record(platform: &matih_specs::PlatformFile) -> Result<Self, Failure> {
+        let (execution, approvals) = Default::default();
+        Self::new(platform, Look::default(), &execution, &approvals, false)
     }
 
     /// Puts command line and platform file together.

@@ -30,6 +30,18 @@ impl Sight {
             Some(observed) => Self::Different(observed),
         }
     }
+
+    /// What is seen of a create, where what bears its mark is recorded as something else: nothing.
+    pub(crate) fn of_action(self, op: &Op, recorded: &BTreeMap<Address, Arc<Recorded>>) -> Self {
+        match (op, &self) {
+            (Op::Create { resource, .. }, Self::AsWanted(observed) | Self::Different(observed))
+                if held_as(recorded, &resource.address, &observed.remote_id).is_some() =>
+            {
+                Self::Absent
+            }
+            _ => self,
+        }
+    }
 }
 
 /// The address under which the record holds an object, if that is another than the one at which it
@@ -43,20 +55,6 @@ pub(crate) fn held_as<'a>(
     let mut held = recorded.iter();
     let held = held.find(|(other, it)| other.kind == at.kind && it.remote_id == *remote_id);
     held.map(|(other, _)| other).filter(|other| *other != at)
-}
-
-impl Sight {
-    /// What is seen of a create, where what bears its mark is recorded as something else: nothing.
-    pub(crate) fn of_action(self, op: &Op, recorded: &BTreeMap<Address, Arc<Recorded>>) -> Self {
-        match (op, &self) {
-            (Op::Create { resource, .. }, Self::AsWanted(observed) | Self::Different(observed))
-                if held_as(recorded, &resource.address, &observed.remote_id).is_some() =>
-            {
-                Self::Absent
-            }
-            _ => self,
-        }
-    }
 }
 
 /// Looks for an object: by the provider's name for it, or else by its owner mark, in this life

@@ -63,13 +63,7 @@ pub(crate) async fn run(context: &Context, args: &ImportArgs) -> Outcome {
         Asking::new(args.auto_approve, context.global.asks_nobody()),
         &question,
     )?;
-    let settings = Settings::new(
-        &installation.platform.file,
-        Default::default(),
-        &Default::default(),
-        &Default::default(),
-        false,
-    )?;
+    let settings = Settings::of_record(&installation.platform.file)?;
     let work = Workshop::open(context, installation, Asking::Nobody, settings, false)?;
     let run = run_id();
     let mut store = locked(&work, desired.tenant(), &run, "import").await?;

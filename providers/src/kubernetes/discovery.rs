@@ -13,7 +13,8 @@ use super::failure::Failure;
 use super::place::Gvk;
 use super::wire::Wire;
 
-/// The form of an answer that tells all kinds at once, and what a server gives that does not know it.
+/// The form of an answer that tells all kinds at once; a server that does not know it tells its
+/// groups.
 pub(crate) const ALL_KINDS: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 

@@ -32,10 +32,6 @@ pub struct Traveller<'a> {
     /// Where matih runs.
     pub sandbox: Sandbox,
     tenant: &'a str,
-    /// Where its chart is, as a spec says it.
-    pub repository: String,
-    /// The digest that its chart is pinned to.
-    pub digest: Option<String>,
 }
 
 impl<'a> Traveller<'a> {
@@ -50,8 +46,6 @@ impl<'a> Traveller<'a> {
             cluster,
             sandbox,
             tenant,
-            repository: "charts".to_owned(),
-            digest: None,
         }
     }
 
@@ -105,9 +99,7 @@ impl<'a> Traveller<'a> {
     }
 
     fn spec(&self, text: &str) -> String {
-        let (tenant, repository) = (self.tenant, &self.repository);
-        let digest = self.digest.as_ref();
-        let digest = digest.map_or_else(String::new, |it| format!(", digest = \"{it}\""));
+        let tenant = self.tenant;
         format!(
             r#"[tenant]
 name = "Tenant {tenant}"
@@ -142,7 +134,7 @@ depends_on = ["kubernetes.manifest/way-space"]
 cluster = "any"
 namespace = "{tenant}"
 release = "web"
-chart = {{ repository = "{repository}", name = "way", version = "1.0.0"{digest} }}
+chart = {{ repository = "charts", name = "way", version = "1.0.0" }}
 values = {{ text = "{text}" }}
 wait = true
 timeout_seconds = 60

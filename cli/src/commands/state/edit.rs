@@ -80,13 +80,7 @@ async fn change(
     installation: Installation,
     edits: Vec<Edit>,
 ) -> Result<(), Failure> {
-    let settings = Settings::new(
-        &installation.platform.file,
-        Default::default(),
-        &Default::default(),
-        &Default::default(),
-        false,
-    )?;
+    let settings = Settings::of_record(&installation.platform.file)?;
     let work = Workshop::open(context, installation, Asking::Nobody, settings, false)?;
     let mut tenants: Vec<TenantId> = edits
         .iter()
