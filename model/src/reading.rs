@@ -167,3 +167,23 @@ impl Observation {
         self.readings.get(address)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_told_by_what_is_ours_and_written_with_both() {
+        let ours = Version::new("a");
+        let both = ours.clone().with_whole("7");
+        assert_eq!(ours, both);
+        assert_ne!(both, Version::new("b").with_whole("7"));
+        assert!(both.is_whole("7") && !both.is_whole("8") && !ours.is_whole("7"));
+        assert!(!both.of_ours().is_whole("7") && !both.clone().with_whole("").is_whole(""));
+        for (version, text) in [(&ours, r#""a""#), (&both, r#"["a","7"]"#)] {
+            assert_eq!(serde_json::to_string(version).unwrap(), text);
+            let back: Version = serde_json::from_str(text).unwrap();
+            assert_eq!((back.ours(), &back.whole), ("a", &version.whole));
+        }
+    }
+}

@@ -101,7 +101,7 @@ fn one(provider: &Kubernetes, target: &str, live: &Live, owner: OwnerMark) -> Fo
         None => in_words_of(live, &live.body, &place),
     };
     if manifest.is_none() {
-        // Made over more than was asked for: good for being looked at closely, once, by its manifest.
+        // Made over more than was asked for: to be looked at closely, once, by its manifest.
         observed.version = observed.version.of_ours();
     }
     let note = |name: &str| text(&live.body, &["metadata", "annotations", name]);

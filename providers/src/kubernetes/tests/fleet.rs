@@ -1,6 +1,8 @@
 //! Many tenants at once: how often the server is asked.
 
-use matih_model::{Call, OwnerMark, Provider, ReadRequest, Reading, RemoteId, RunId, TenantId};
+use matih_model::{
+    Call, OwnerMark, Provider, ReadRequest, Reading, RemoteId, RunId, TenantId, Version,
+};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 
@@ -68,6 +70,11 @@ fn answer(request: &Seen, number: usize) -> Act {
 }
 
 async fn read(fake: &Fake) -> Vec<Reading> {
+    read_since(fake, None).await
+}
+
+/// Reads what was recorded with this token.
+async fn read_since(fake: &Fake, version: Option<&Version>) -> Vec<Reading> {
     let known: Vec<_> = (0..TENANTS)
         .map(|number| {
             let id = RemoteId::new(format!("fake/core/ConfigMap/{}/c/u", tenant(number)));
@@ -80,7 +87,7 @@ async fn read(fake: &Fake) -> Vec<Reading> {
         address,
         remote_id: Some(id),
         attributes,
-        version: None,
+        version,
     });
     fake.provider
         .read(&requests.collect::<Vec<_>>())
@@ -135,4 +142,28 @@ async fn after_a_change_of_our_own_marks_are_listed_again() {
     };
     fake.provider.create(&call).await.unwrap();
     assert_eq!((marks(&fake, TENANTS).await, lists(&fake)), (TENANTS, 2));
+}
+
+#[tokio::test]
+async fn an_object_of_the_recorded_resource_version_is_not_looked_at_closer() {
+    let fake = Fake::new(answer).await;
+    let recorded = Version::new("whatever").with_whole("1");
+    let unchanged = vec![Reading::Unchanged; TENANTS];
+    assert_eq!(read_since(&fake, Some(&recorded)).await, unchanged);
+    // Of another one, and of none, the token of what is ours decides.
+    for moved in [recorded.clone().with_whole("2"), recorded.of_ours()] {
+        let readings = read_since(&fake, Some(&moved)).await;
+        let present = |it: &Reading| matches!(it, Reading::Present(_));
+        assert!(readings.iter().all(present), "{readings:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_found_by_its_mark_alone_is_looked_at_closer_by_its_manifest() {
+    let fake = Fake::new(answer).await;
+    let tenant = TenantId::new(tenant(0)).unwrap();
+    let found = fake.provider.list("here", &tenant).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let version = &found[0].observed.version;
+    assert!(!version.is_whole("1"), "{version:?}");
 }
