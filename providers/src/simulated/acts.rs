@@ -129,8 +129,8 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
             whose(&there)
         );
     }
-    let as_wanted =
-        there.token == token(&there.remote_id, request.wanted) && there.secrets == call.secrets;
+    let as_wanted = there.token == token(&there.remote_id, request.wanted, there.owner.as_ref())
+        && there.secrets == call.secrets;
     let marked = there
         .owner
         .as_ref()
@@ -161,17 +161,11 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
     }
     // What others set beside ours stays; what was ours before and is no longer wanted goes.
     let beside = tree::absent(&tree::absent(&there.overlay, &there.asked), request.wanted);
-    let before = (there.now(), there.secrets.clone());
     there.asked = request.wanted.clone();
     there.owner = Some(call.owner.clone());
     call.secrets.clone_into(&mut there.secrets);
-    serve(&mut there, call.server, beside.clone());
-    // As with any server, a change that changes nothing makes no new revision; marks are kept
-    // beside the object.
-    if before != (there.now(), there.secrets.clone()) {
-        there.revision += 1;
-        serve(&mut there, call.server, beside);
-    }
+    there.revision += 1;
+    serve(&mut there, call.server, beside);
     claim(&mut there, &call.attributes);
     session.replace(&there)?;
     Ok(Ok(applied(&there)))
@@ -184,7 +178,7 @@ fn serve(object: &mut Object, server: &Server, beside: Attributes) {
     let outputs = server.outputs(&scope);
     object.overlay = tree::merged(&beside, &filled);
     object.outputs = outputs;
-    object.token = token(&object.remote_id, &object.asked);
+    object.token = token(&object.remote_id, &object.asked, object.owner.as_ref());
 }
 
 /// Books all that was asked for as its owner's, whatever of it was set: where a call broke off in
@@ -193,7 +187,8 @@ fn claim(object: &mut Object, asked: &Attributes) {
     if object.asked != *asked {
         let now = object.now();
         object.overlay = tree::difference(asked, &now);
-        object.token = token(&object.remote_id, &tree::owned(asked, &now));
+        let owned = tree::owned(asked, &now);
+        object.token = token(&object.remote_id, &owned, object.owner.as_ref());
         object.asked = asked.clone();
     }
 }

@@ -143,10 +143,14 @@ fn connectivity(
         params![owner.tenant().as_str(), owner.installation],
     )?;
     objects.extend(session.objects(&format!("tenant IS NULL AND {KINDS}"), [])?);
+    let home = call.attributes.text("namespace");
+    let is_at_home = |release: &Attributes| release.text("namespace") == home;
     let mut tenant = Tenant::default();
     for object in objects {
         let now = object.now();
         match (object.kind.as_str(), object.outputs.text("fqdn")) {
+            // One that bears no mark and is in another namespace is anybody's.
+            ("helm.release", _) if object.owner.is_none() && !is_at_home(&now) => {}
             ("helm.release", _) => tenant.releases.push(now),
             ("dns.record", Some(name)) => tenant.names.push((name.to_owned(), now)),
             _ => tenant.manifests.push(now),

@@ -160,7 +160,8 @@ impl Sandbox {
                     object: object.remote_id.clone(),
                 })?;
             object.overlay = tree::difference(&object.asked, &now);
-            object.token = token(&object.remote_id, &tree::owned(&object.asked, &now));
+            let owned = tree::owned(&object.asked, &now);
+            object.token = token(&object.remote_id, &owned, object.owner.as_ref());
             session.replace(&object)?;
             Ok(object)
         })?;
@@ -200,6 +201,8 @@ impl Sandbox {
         let object = self.world.write(|session| {
             let mut object = find(session, which)?;
             object.owner = None;
+            let owned = tree::owned(&object.asked, &object.now());
+            object.token = token(&object.remote_id, &owned, None);
             session.replace(&object)?;
             Ok(object)
         })?;

@@ -45,9 +45,11 @@ impl Object {
     }
 }
 
-/// The token of an object of which this much is its owner's.
-pub(super) fn token(remote_id: &str, owned: &Attributes) -> String {
-    let mut token = Digest::of("matih simulated version v1", &(remote_id, owned)).to_string();
+/// The token of an object of which this much is its owner's. The mark is the owner's too, but for
+/// the run in it, which tells where it came from.
+pub(super) fn token(remote_id: &str, owned: &Attributes, owner: Option<&OwnerMark>) -> String {
+    let mark = owner.map(|it| (&it.installation, &it.address, it.generation));
+    let mut token = Digest::of("matih simulated version v2", &(remote_id, owned, mark)).to_string();
     token.truncate(32);
     token
 }

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use matih_executor::{Ending, Fate, Report};
-use matih_model::{Address, Catalog, Digest, Op, OutputRef, Plan, ResourceGraph, Snapshot, Value};
+use matih_model::{
+    Address, Attributes, Catalog, Digest, Op, OutputRef, Plan, ResourceGraph, Snapshot, Value,
+};
 use matih_providers::simulated::SandboxObject;
 use matih_state::{AuditEvent, AuditFilter, Store};
 
@@ -160,18 +162,15 @@ fn holds(asked: &Value, is: Option<&Value>, set_like: bool) -> bool {
     }
 }
 
-/// Whether a run has changed something: an object that bears a mark before or after it. A mark that
-/// is put back is no change by itself.
-pub(super) fn has_changed(before: &[SandboxObject], after: &[SandboxObject]) -> bool {
-    let name = |it: &SandboxObject| (it.kind.clone(), it.remote_id.clone());
-    let marked = before.iter().chain(after).filter(|it| it.owner.is_some());
-    let marked: BTreeSet<_> = marked.map(name).collect();
-    let states = |objects: &[SandboxObject]| {
-        let ours = objects.iter().filter(|it| marked.contains(&name(it)));
-        let states = ours.map(|it| (name(it), Digest::of("simulation object", &it.attributes)));
-        states.collect::<BTreeMap<_, _>>()
-    };
-    states(before) != states(after)
+/// The tenant's objects, as far as a run can change them.
+pub(super) fn fingerprint(objects: &[SandboxObject]) -> BTreeMap<String, Digest> {
+    let ours = objects.iter().filter(|it| it.owner.is_some());
+    ours.map(|it| {
+        let state: (&Attributes, &Attributes) = (&it.attributes, &it.outputs);
+        let (id, digest) = (&it.remote_id, Digest::of("simulation object", &state));
+        (format!("{} {id}", it.kind), digest)
+    })
+    .collect()
 }
 
 /// The report says what happened: held against the world before and after.
@@ -187,7 +186,7 @@ pub(super) fn told_truly(
     if (ending == Ending::Unsettled) != (pending > 0) {
         wrong.push(format!("I4: it ended {ending:?} with {pending} pending"));
     }
-    if ending == Ending::FailedBeforeEffect && has_changed(before, after) {
+    if ending == Ending::FailedBeforeEffect && fingerprint(before) != fingerprint(after) {
         wrong.push("I4: it says that nothing was changed, and something was".to_owned());
     }
     for (action, told) in plan.actions().iter().zip(&report.actions) {
@@ -204,13 +203,7 @@ pub(super) fn told_truly(
                     .as_ref()
                     .is_some_and(|it| it.generation == *generation)
             }),
-            // Somebody may have taken our mark off; the object is known by its id.
-            Op::Update { recorded, .. } => {
-                let is_it = |it: &SandboxObject| {
-                    it.kind == address.kind && it.remote_id == recorded.remote_id
-                };
-                !after.iter().any(is_it)
-            }
+            Op::Update { .. } => there.is_none(),
             Op::Delete { recorded, .. } => after.iter().any(|it| {
                 it.owner.as_ref().is_some_and(|owner| {
                     owner.address == *address && owner.generation == recorded.generation

@@ -326,7 +326,8 @@ async fn hands_see_everything_and_change_anything() {
         .unwrap();
     assert_eq!(back.version, made.version, "as it was is unchanged");
 
-    sandbox.disown(at).unwrap();
+    let disowned = sandbox.disown(at).unwrap();
+    assert_ne!(disowned.version, made.version, "the mark is ours too");
     assert!(cloud.list("acme").await.is_empty());
     sandbox.remove(made.remote_id.as_str()).unwrap();
     let gone = sandbox.show(at).unwrap_err();

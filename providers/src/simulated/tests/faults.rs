@@ -62,6 +62,10 @@ async fn half_a_change_is_completed_by_the_next_call() {
     let there = cloud.sandbox().show(AT).unwrap();
     assert_eq!(there.attributes.text("release"), Some("acme-ai"));
     assert_eq!(there.attributes.get("values"), None);
+    // What was asked for is looked after, also what was never set.
+    let path = "values.image".parse().unwrap();
+    let theirs = cloud.sandbox().edit(AT, &path, Some("theirs".into()));
+    assert_ne!(theirs.unwrap().version, there.version);
     let whole = cloud.create(AT, WANTED).await.unwrap();
     assert!(whole.adopted);
     assert!(
