@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use matih_model::{
-    Address, Attributes, ErrorKind, Found, Observed, Op, OwnerMark, Provider, ProviderError,
-    ReadRequest, Reading, Recorded, RemoteId,
+    Address, Attributes, ErrorKind, Observed, Op, OwnerMark, Provider, ProviderError, ReadRequest,
+    Reading, Recorded, RemoteId,
 };
 
 use crate::resolve::holds;
@@ -13,20 +13,23 @@ use crate::resolve::holds;
 /// What was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// The object is there and has all that was wanted.
+    /// The object is there, has all that was wanted and bears our mark.
     AsWanted(Observed),
-    /// The object is there, and something of what was wanted is not on it.
+    /// The object is there, and something of what was wanted is not on it, or our mark is not.
     Different(Observed),
     /// The object is not there.
     Absent,
 }
 
 impl Sight {
-    /// Compares what was found with what was wanted.
-    pub(crate) fn of(found: Option<Observed>, wanted: &Attributes) -> Self {
+    /// Compares what was found with what was wanted. What looks as wanted and does not bear our
+    /// mark came about otherwise: no call of ours leaves an object without it.
+    pub(crate) fn of(found: Option<Observed>, owner: &OwnerMark, wanted: &Attributes) -> Self {
         match found {
             None => Self::Absent,
-            Some(observed) if holds(wanted, &observed.attributes) => Self::AsWanted(observed),
+            Some(observed) if bears(&observed, owner) && holds(wanted, &observed.attributes) => {
+                Self::AsWanted(observed)
+            }
             Some(observed) => Self::Different(observed),
         }
     }
@@ -77,25 +80,16 @@ pub(crate) async fn look(
         }
         None => {
             let marked = provider.list(&owner.installation, owner.tenant()).await?;
-            marked_with(marked, owner)
+            marked.into_iter().find(|found| bears(found, owner))
         }
     };
-    Ok(Sight::of(found, wanted))
+    Ok(Sight::of(found, owner, wanted))
 }
 
-/// The object that bears this mark, whichever run put it there.
-pub(crate) fn marked_with(marked: Vec<Found>, owner: &OwnerMark) -> Option<Observed> {
-    marked
-        .into_iter()
-        .find(|found| is_same(&found.owner, owner))
-        .map(|found| found.observed)
-}
-
-/// Whether two marks stand for one object. The run in a mark tells where it came from, no more.
-pub(crate) fn is_same(one: &OwnerMark, other: &OwnerMark) -> bool {
-    one.installation == other.installation
-        && one.address == other.address
-        && one.generation == other.generation
+/// Whether an object bears this mark.
+fn bears(observed: &Observed, owner: &OwnerMark) -> bool {
+    let bears = |it: &OwnerMark| it.is_of_one_life_with(owner);
+    observed.owner.as_ref().is_some_and(bears)
 }
 
 fn present(readings: Vec<Reading>) -> Result<Option<Observed>, ProviderError> {

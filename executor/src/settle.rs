@@ -125,6 +125,7 @@ mod tests {
             attributes: Default::default(),
             outputs: Default::default(),
             version: Version::new(version),
+            owner: None,
             touches: Vec::new(),
         }
     }

@@ -39,7 +39,7 @@ pub use path::AttributePath;
 pub use phase::{Phase, StepNumber, Sweep, Tenancy};
 pub use plan::{Note, Plan, PlanDraft, PlanError, Wave};
 pub use provider::{
-    Abandoned, Applied, Call, CheckFinding, CheckReport, Crossing, ErrorKind, Found, Marked, Point,
+    Abandoned, Applied, Call, CheckFinding, CheckReport, Crossing, ErrorKind, Marked, Point,
     Provider, ProviderError, ProviderFuture, ReadRequest, Registry, RegistryError, Telling,
     Unmarked,
 };

@@ -11,6 +11,8 @@
 //!   never came is [`ErrorKind::Unknown`]: the call may or may not have been carried out.
 //! - A token covers all that was asked for at last, also what a call that broke off never set: a
 //!   default of the server may have been what was wanted.
+//! - An object that was read or listed tells the mark that it bears. Every create and update leaves
+//!   ours on it; the run in it stays the one that created this life of the object.
 //! - `read`, `list`, `unmarked`, `rehearse` and `history` never change anything. A failure to look
 //!   is never "not there".
 //! - `history` tells what the outside system itself remembers, also what others did. Most remember
@@ -183,15 +185,6 @@ pub struct ReadRequest<'a> {
     pub version: Option<&'a Version>,
 }
 
-/// An object that was found by looking for our marks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The mark that it bears.
-    pub owner: OwnerMark,
-    /// As it is.
-    pub observed: Observed,
-}
-
 /// Whose an object is, and the provider's name for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Marked {
@@ -245,12 +238,12 @@ pub trait Provider: Send + Sync {
     /// Answers each request, in order.
     fn read<'a>(&'a self, requests: &'a [ReadRequest<'a>]) -> ProviderFuture<'a, Vec<Reading>>;
 
-    /// All objects of this installation and tenant that bear our mark.
+    /// All objects of this installation and tenant that bear our mark; each tells which.
     fn list<'a>(
         &'a self,
         installation: &'a str,
         tenant: &'a TenantId,
-    ) -> ProviderFuture<'a, Vec<Found>>;
+    ) -> ProviderFuture<'a, Vec<Observed>>;
 
     /// What lists of all these tenants show, without the objects themselves.
     fn marks<'a>(
@@ -262,9 +255,11 @@ pub trait Provider: Send + Sync {
             let mut marked = Vec::new();
             for tenant in tenants {
                 let found = self.list(installation, tenant).await?.into_iter();
-                marked.extend(found.map(|found| Marked {
-                    owner: found.owner,
-                    remote_id: found.observed.remote_id,
+                marked.extend(found.filter_map(|found| {
+                    Some(Marked {
+                        owner: found.owner?,
+                        remote_id: found.remote_id,
+                    })
                 }));
             }
             Ok(marked)

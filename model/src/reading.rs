@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, RemoteId};
 use crate::path::AttributePath;
+use crate::resource::OwnerMark;
 use crate::value::{Attributes, Text};
 
 /// A provider's token for the state of the parts of an object that are ours. Equal tokens mean
@@ -100,6 +101,9 @@ pub struct Observed {
     pub outputs: Attributes,
     /// Its token now.
     pub version: Version,
+    /// The mark that it bears, if it bears one of matih.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerMark>,
     /// Who set what is ours otherwise, where the provider can tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub touches: Vec<Touch>,

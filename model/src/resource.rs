@@ -96,6 +96,25 @@ impl OwnerMark {
     pub fn tenant(&self) -> &TenantId {
         &self.address.tenant
     }
+
+    /// Whether another mark stands for the same life of the same address. The run tells where it
+    /// came from, no more.
+    pub fn is_of_one_life_with(&self, other: &Self) -> bool {
+        self.installation == other.installation
+            && self.address == other.address
+            && self.generation == other.generation
+    }
+
+    /// This mark as it is to be written on an object that bears `there`: in one life, also under
+    /// another name, the run stays the one that created it.
+    #[must_use]
+    pub fn onto(&self, there: Option<&Self>) -> Self {
+        let began = there.filter(|it| it.generation == self.generation);
+        Self {
+            run: began.map_or_else(|| self.run.clone(), |it| it.run.clone()),
+            ..self.clone()
+        }
+    }
 }
 
 /// A resource as it was last applied.

@@ -313,6 +313,7 @@ pub(crate) fn as_applied(base: &Snapshot, name: &str) -> Observed {
         attributes: recorded.applied(),
         outputs: recorded.outputs.clone(),
         version: recorded.version.clone().unwrap(),
+        owner: None,
         touches: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use matih_model::{
-    Applied, Call, CheckReport, ErrorKind, Found, KindSchema, Provider, ProviderError,
+    Applied, Call, CheckReport, ErrorKind, KindSchema, Observed, Provider, ProviderError,
     ProviderFuture, ReadRequest, Reading, TenantId,
 };
 
@@ -71,7 +71,7 @@ impl Provider for Gate {
         Box::pin(async move { Ok(vec![Reading::Missing; requests.len()]) })
     }
 
-    fn list<'a>(&'a self, _: &'a str, _: &'a TenantId) -> ProviderFuture<'a, Vec<Found>> {
+    fn list<'a>(&'a self, _: &'a str, _: &'a TenantId) -> ProviderFuture<'a, Vec<Observed>> {
         Box::pin(async move { Ok(Vec::new()) })
     }
 

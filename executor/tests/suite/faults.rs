@@ -98,6 +98,29 @@ async fn a_lost_update_or_delete_is_looked_up_not_repeated_blindly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_became_as_wanted_by_other_hands_and_lost_our_mark_is_not_told_as_done() {
+    let bench = Bench::new();
+    bench.apply(&first(), &()).await.unwrap();
+    let sandbox = bench.world.sandbox();
+    let lost = always("dns.record/www", "update", "fail:unknown:nobody heard it");
+    sandbox.add_fault(&lost).unwrap();
+    let unread = always("*", "read", "fail:unavailable:away");
+    sandbox.add_fault(&unread).unwrap();
+    let report = bench.apply(&second(), &()).await.unwrap();
+    assert_eq!(report.ending(), Ending::Unsettled);
+    sandbox.clear_faults(None).unwrap();
+    let ttl = "ttl".parse().unwrap();
+    let www = "acme/dns.record/www";
+    sandbox.edit(www, &ttl, Some(300.into())).unwrap();
+    sandbox.disown(www).unwrap();
+    let seen = Recorder::new();
+    bench.apply(&second(), &seen).await.unwrap();
+    let found = seen.told("step_settled", "found");
+    assert_eq!(found, ["there, neither as wanted nor as it was before"]);
+    bench.assert_sound(&second(), "it is ours again").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_stays_a_refusal_fails_at_once() {
     for (fault, kind) in [
         ("fail:denied:no", ErrorKind::Denied),

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use matih_executor::{Rehearsed, rehearse};
 use matih_model::{
-    Answer, Applied, Call, ChangeKind, CheckReport, ErrorKind, Found, KindSchema, Plan, Provider,
-    ProviderError, ProviderFuture, ReadRequest, Reading, Registry, Rehearsal, Rehearse, TenantId,
-    Verb,
+    Answer, Applied, Call, ChangeKind, CheckReport, ErrorKind, KindSchema, Observed, Plan,
+    Provider, ProviderError, ProviderFuture, ReadRequest, Reading, Registry, Rehearsal, Rehearse,
+    TenantId, Verb,
 };
 
 use crate::bench::Bench;
@@ -46,7 +46,7 @@ impl Provider for Oracle {
         Box::pin(async { nobody() })
     }
 
-    fn list<'a>(&'a self, _: &'a str, _: &'a TenantId) -> ProviderFuture<'a, Vec<Found>> {
+    fn list<'a>(&'a self, _: &'a str, _: &'a TenantId) -> ProviderFuture<'a, Vec<Observed>> {
         Box::pin(async { nobody() })
     }
 

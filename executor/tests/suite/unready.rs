@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use matih_executor::Ending;
 use matih_model::{
-    Applied, Call, CheckReport, ErrorKind, Found, KindSchema, Op, Provider, ProviderError,
+    Applied, Call, CheckReport, ErrorKind, KindSchema, Observed, Op, Provider, ProviderError,
     ProviderFuture, ReadRequest, Reading, Reason, TenantId, Verb,
 };
 use matih_providers::simulated::Simulated;
@@ -49,7 +49,7 @@ impl Provider for Slow {
         &'a self,
         installation: &'a str,
         tenant: &'a TenantId,
-    ) -> ProviderFuture<'a, Vec<Found>> {
+    ) -> ProviderFuture<'a, Vec<Observed>> {
         self.world.list(installation, tenant)
     }
 

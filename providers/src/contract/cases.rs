@@ -1,6 +1,6 @@
 //! The promises, one function each.
 
-use matih_model::{ErrorKind, Kind, Point, Reading};
+use matih_model::{ErrorKind, Kind, Point, Reading, RunId};
 
 use super::hand::{Hand, contains, failed, holds, same, worked};
 use super::rehearsals::rehearse_changes_nothing;
@@ -34,6 +34,7 @@ cases! {
     update_alters_in_place
     update_twice_is_once
     update_keeps_the_outputs_that_do_not_change
+    update_leaves_the_run_in_the_mark
     update_of_the_absent_is_not_found
     update_refuses_what_belongs_to_another
     update_honours_the_token
@@ -45,6 +46,7 @@ cases! {
     delete_honours_the_token
     read_changes_nothing
     read_finds_by_mark
+    read_and_list_tell_whose_it_is
     read_says_unchanged_only_for_the_same_token
     read_of_the_gone_is_missing
     read_of_an_unknown_kind_is_never_missing
@@ -108,7 +110,10 @@ async fn create_in_a_later_generation_adopts(bench: &dyn Bench) -> Result {
     let again = worked(later.create(&hand.sample.first).await)?;
     same("remote id", &again.remote_id, &made.remote_id)?;
     let found = worked(hand.provider.list("here", hand.owner.tenant()).await)?;
-    let marks: Vec<u64> = found.iter().map(|it| it.owner.generation).collect();
+    let marks: Vec<u64> = found
+        .iter()
+        .map(|it| it.owner.as_ref().map_or(0, |it| it.generation))
+        .collect();
     same("generation", &marks, &vec![2])
 }
 
@@ -218,6 +223,17 @@ async fn update_keeps_the_outputs_that_do_not_change(bench: &dyn Bench) -> Resul
         }
     }
     Ok(())
+}
+
+async fn update_leaves_the_run_in_the_mark(bench: &dyn Bench) -> Result {
+    let hand = Hand::new(bench)?;
+    let made = worked(hand.create(&hand.sample.first).await)?;
+    let mut later = hand.clone();
+    later.owner.run = RunId::new("run-2");
+    let second = &hand.sample.second;
+    worked(later.update(&made.remote_id, second, None).await)?;
+    let there = hand.observe_as(second, &made.remote_id).await?;
+    same("mark", &there.owner, &Some(hand.owner.clone()))
 }
 
 async fn update_of_the_absent_is_not_found(bench: &dyn Bench) -> Result {
@@ -349,6 +365,17 @@ async fn read_finds_by_mark(bench: &dyn Bench) -> Result {
     }
     let nothing = hand.nowhere()?.read(None, None).await?;
     same("an address without an object", &nothing, &Reading::Missing)
+}
+
+async fn read_and_list_tell_whose_it_is(bench: &dyn Bench) -> Result {
+    let hand = Hand::new(bench)?;
+    let made = worked(hand.create(&hand.sample.first).await)?;
+    let ours = Some(hand.owner.clone());
+    same("read", &hand.observe(&made.remote_id).await?.owner, &ours)?;
+    let (here, tenant) = (&hand.owner.installation, hand.owner.tenant());
+    let listed = worked(hand.provider.list(here, tenant).await)?;
+    let owners: Vec<_> = listed.into_iter().map(|it| it.owner).collect();
+    same("list", &owners, &vec![ours])
 }
 
 async fn read_says_unchanged_only_for_the_same_token(bench: &dyn Bench) -> Result {

@@ -222,7 +222,7 @@ impl Hand {
             .list(&self.owner.installation, self.owner.tenant())
             .await;
         let found = found.map_err(|error| format!("list failed: {error}"))?;
-        Ok(found.into_iter().map(|it| it.observed.remote_id).collect())
+        Ok(found.into_iter().map(|it| it.remote_id).collect())
     }
 }
 

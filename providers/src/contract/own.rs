@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use matih_model::{
-    Address, Applied, Call, CheckReport, Found, KindSchema, Marked, Name, OwnerMark, Provider,
+    Address, Applied, Call, CheckReport, KindSchema, Marked, Name, Observed, OwnerMark, Provider,
     ProviderError, ProviderFuture, ReadRequest, Reading, Rehearsal, Rehearse, TenantId,
 };
 
@@ -54,10 +54,13 @@ impl Own {
     }
 
     /// A mark in the words of the suite.
-    fn ours(&self, mark: &mut OwnerMark, installation: &str) {
-        installation.clone_into(&mut mark.installation);
+    fn ours(&self, mark: &mut OwnerMark) {
+        let suffix = format!("-{}", self.word);
+        if let Some(installation) = mark.installation.strip_suffix(&suffix) {
+            mark.installation = installation.to_owned();
+        }
         let name = mark.address.name.as_str();
-        let name = name.strip_suffix(&format!("-{}", self.word));
+        let name = name.strip_suffix(&suffix);
         if let Some(Ok(name)) = name.map(Name::new) {
             mark.address.name = name;
         }
@@ -93,7 +96,12 @@ impl Provider for Own {
             let requests = requests.iter().zip(&addresses);
             let requests = requests.map(|(it, address)| ReadRequest { address, ..*it });
             let mut readings = self.provider.read(&requests.collect::<Vec<_>>()).await?;
-            readings.iter_mut().for_each(self.quiet);
+            for reading in &mut readings {
+                (self.quiet)(reading);
+                if let Reading::Present(observed) = reading {
+                    observed.owner.iter_mut().for_each(|it| self.ours(it));
+                }
+            }
             Ok(readings)
         })
     }
@@ -102,13 +110,12 @@ impl Provider for Own {
         &'a self,
         installation: &'a str,
         tenant: &'a TenantId,
-    ) -> ProviderFuture<'a, Vec<Found>> {
+    ) -> ProviderFuture<'a, Vec<Observed>> {
         Box::pin(async move {
             let theirs = self.theirs(installation);
             let mut found = self.provider.list(&theirs, tenant).await?;
-            for found in &mut found {
-                self.ours(&mut found.owner, installation);
-            }
+            let owners = found.iter_mut().flat_map(|found| &mut found.owner);
+            owners.for_each(|owner| self.ours(owner));
             Ok(found)
         })
     }
@@ -122,7 +129,7 @@ impl Provider for Own {
             let theirs = self.theirs(installation);
             let mut marked = self.provider.marks(&theirs, tenants).await?;
             for marked in &mut marked {
-                self.ours(&mut marked.owner, installation);
+                self.ours(&mut marked.owner);
             }
             Ok(marked)
         })

@@ -14,7 +14,7 @@ use super::binary::Version;
 use super::child::Run;
 use super::content::{DEPLOYED, hushed};
 use super::deed::{Deed, Wanted, values_of};
-use super::marks::{self, Argument, Attempt};
+use super::marks::{Argument, Attempt};
 use super::observed::description;
 use super::provider::HelmProvider;
 use super::site::{host, now};
@@ -107,7 +107,7 @@ async fn bring(deed: &Deed<'_>, there: Option<Revision>) -> Result<Applied, Prov
         }
     };
     let before = settled.as_ref().map_or(0, |revision| revision.number);
-    let done = upgrade(deed, &wanted, before + 1).await;
+    let done = upgrade(deed, &wanted, settled.as_ref()).await;
     let done = done.map_err(|error| hushed(error, values_of(attributes), deed.call.secrets));
     deed.call.crossing.cross(Point::Acted)?;
     judge(deed, before, done).await
@@ -177,8 +177,13 @@ fn doubtful(error: ProviderError) -> ProviderError {
     }
 }
 
-/// Installs or upgrades, as revision `number`.
-async fn upgrade(deed: &Deed<'_>, wanted: &Wanted<'_>, number: u64) -> Result<(), ProviderError> {
+/// Installs, or upgrades what is there.
+async fn upgrade(
+    deed: &Deed<'_>,
+    wanted: &Wanted<'_>,
+    there: Option<&Revision>,
+) -> Result<(), ProviderError> {
+    let number = there.map_or(0, |revision| revision.number) + 1;
     let attributes = deed.call.attributes;
     let flag = |key: &str| {
         attributes
@@ -187,7 +192,7 @@ async fn upgrade(deed: &Deed<'_>, wanted: &Wanted<'_>, number: u64) -> Result<()
             .unwrap_or(false)
     };
     let patience = patience(deed);
-    let mut labels = marks::ownership(deed.call.owner, deed.cluster);
+    let mut labels = deed.ownership(there);
     labels.extend(deed.stamp(wanted).labels(number));
     let attempt = Attempt {
         host: host(&deed.provider.turns()),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::chart::{Chart, Wish};
 use super::child::Helm;
 use super::content::{Asked, DEPLOYED, revealed, same, version};
-use super::marks::{self, Stamp};
+use super::marks::{self, Labels, Stamp};
 use super::objects::{self, Drift};
 use super::observed::Seen;
 use super::outputs::{address, services};
@@ -244,16 +244,22 @@ impl<'a> Deed<'a> {
     /// Puts our mark on a release that bears another one of ours, an older one, or none.
     pub(super) async fn mark(&self, revision: &Revision) -> Result<(), ProviderError> {
         let owner = self.call.owner;
-        let marked = marks::owner(&revision.labels)
-            .is_some_and(|mark| same_object(&mark, owner) && mark.generation == owner.generation);
+        let marked =
+            marks::owner(&revision.labels).is_some_and(|mark| mark.is_of_one_life_with(owner));
         if marked {
             return Ok(());
         }
         self.call.crossing.cross(Point::Sent)?;
-        let labels = marks::ownership(owner, self.cluster);
+        let labels = self.ownership(Some(revision));
         let done = view::relabel(&self.site.cluster, revision, &labels, self.until).await;
         self.call.crossing.cross(Point::Acted)?;
         Ok(done?)
+    }
+
+    /// The labels that say whose it is, for a release that is there or is not.
+    pub(super) fn ownership(&self, there: Option<&Revision>) -> Labels {
+        let there = there.and_then(|revision| marks::owner(&revision.labels));
+        marks::ownership(&self.call.owner.onto(there.as_ref()), self.cluster)
     }
 
     /// What the call came to: the release with its address outside, if it is to have one.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
-use matih_model::{Found, Marked, ProviderError, ReadRequest, Reading, TenantId};
+use matih_model::{Marked, Observed, ProviderError, ReadRequest, Reading, TenantId};
 
 use super::content::{DEPLOYED, version};
 use super::marks::{self, Stamp};
@@ -238,15 +238,15 @@ pub(super) async fn list(
     target: &str,
     installation: &str,
     tenant: &TenantId,
-) -> Result<Vec<Found>, ProviderError> {
+) -> Result<Vec<Observed>, ProviderError> {
     let cluster = provider.kubernetes.cluster(target).await?;
     let selector = marks::selector_of_tenant(installation, tenant);
     let releases = view::newest(&cluster, None, &selector).await?;
     let cluster = &*cluster;
     let found = releases.into_values().map(|revision| async move {
-        let Some(owner) = marks::owner(&revision.labels) else {
+        if marks::owner(&revision.labels).is_none() {
             return Ok(None);
-        };
+        }
         let place = place_of(target, &revision);
         let Some(release) = view::open(cluster, &revision).await? else {
             return Ok(None);
@@ -259,11 +259,10 @@ pub(super) async fn list(
             address: &address,
             drift: &Drift::default(),
         };
-        let observed = seen.observed(None);
-        Ok(Some(Found { owner, observed }))
+        Ok(Some(seen.observed(None)))
     });
     let found = stream::iter(found.collect::<Vec<_>>());
-    let found: Vec<Result<Option<Found>, ProviderError>> =
+    let found: Vec<Result<Option<Observed>, ProviderError>> =
         found.buffer_unordered(OPEN_AT_ONCE).collect().await;
     found.into_iter().filter_map(Result::transpose).collect()
 }

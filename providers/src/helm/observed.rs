@@ -9,7 +9,7 @@ use matih_model::{Attributes, Observed, OwnerMark, Touch, Value};
 use serde::{Deserialize, Serialize};
 
 use super::content::{DEPLOYED, drifted, masked, token_of, version};
-use super::marks::{Attempt, Stamp, cluster};
+use super::marks::{Attempt, Stamp, cluster, owner};
 use super::objects::Drift;
 use super::outputs::outputs;
 use super::release::Release;
@@ -118,6 +118,7 @@ impl Seen<'_> {
             attributes: self.attributes(asked),
             outputs: self.outputs(),
             version: version(&self.token(asked)),
+            owner: owner(&self.revision.labels),
             touches: self.touches(),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use matih_model::{
-    Applied, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Marked, Provider,
+    Applied, Call, CheckReport, ErrorKind, Kind, KindSchema, Marked, Observed, Provider,
     ProviderError, ProviderFuture, ReadRequest, Reading, Rehearsal, Rehearse, RemoteId, Revision,
     TenantId,
 };
@@ -161,7 +161,7 @@ impl Provider for HelmProvider {
         &'a self,
         installation: &'a str,
         tenant: &'a TenantId,
-    ) -> ProviderFuture<'a, Vec<Found>> {
+    ) -> ProviderFuture<'a, Vec<Observed>> {
         Box::pin(async move {
             let targets = self.kubernetes.targets();
             let lists = targets

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
-use matih_model::{Found, Marked, OwnerMark, ProviderError, TenantId, Value};
+use matih_model::{Marked, Observed, OwnerMark, ProviderError, TenantId, Value};
 
 use super::json::text;
 use super::live::Live;
@@ -18,7 +18,7 @@ pub(super) async fn list(
     provider: &Kubernetes,
     installation: &str,
     tenant: &TenantId,
-) -> Result<Vec<Found>, ProviderError> {
+) -> Result<Vec<Observed>, ProviderError> {
     let selector = format!(
         "{}={},{}={tenant}",
         mark::INSTALLATION,
@@ -37,7 +37,7 @@ pub(super) async fn list(
             let found = found.filter_map(|live| {
                 let owner = live.mark.clone()?;
                 let ours = owner.installation == installation && owner.tenant() == tenant;
-                ours.then(|| one(provider, target, &live, owner))
+                ours.then(|| one(provider, target, &live, &owner))
             });
             Ok::<_, ProviderError>(found.collect::<Vec<_>>())
         }
@@ -92,7 +92,7 @@ pub(super) fn marked(live: &Live, target: &str) -> Option<Marked> {
 }
 
 /// One object, in the words of what was asked for in this run, or else in its own.
-fn one(provider: &Kubernetes, target: &str, live: &Live, owner: OwnerMark) -> Found {
+fn one(provider: &Kubernetes, target: &str, live: &Live, owner: &OwnerMark) -> Observed {
     let place = of(live, target);
     let asked = provider.asked(&owner.address);
     let manifest = asked.as_ref().and_then(|it| it.get("manifest")?.as_map());
@@ -111,5 +111,5 @@ fn one(provider: &Kubernetes, target: &str, live: &Live, owner: OwnerMark) -> Fo
     if !wait.is_empty() && readiness(live, Some(wait)) == Readiness::Ready {
         observed.attributes.insert("wait", Value::from(wait));
     }
-    Found { owner, observed }
+    observed
 }

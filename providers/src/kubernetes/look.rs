@@ -361,6 +361,7 @@ pub(super) fn in_words_of(live: &Live, manifest: &Attributes, place: &Place) -> 
         remote_id: id(place, live),
         outputs: outputs(live),
         version: token(live, Some(&shape)),
+        owner: live.mark.clone(),
         attributes,
         touches,
     }
@@ -376,6 +377,7 @@ fn imported(live: &Live, place: Place) -> Observed {
         outputs: outputs(live),
         // Made over less than will be asked for: to be looked at closely, once, by its manifest.
         version: token(live, None).of_ours(),
+        owner: live.mark.clone(),
         attributes,
         touches: Vec::new(),
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use matih_model::{
-    Address, Applied, Attributes, Call, CheckReport, ErrorKind, Found, Kind, KindSchema, Marked,
+    Address, Applied, Attributes, Call, CheckReport, ErrorKind, Kind, KindSchema, Marked, Observed,
     Provider, ProviderError, ProviderFuture, ReadRequest, Reading, Rehearsal, Rehearse, RemoteId,
     TenantId, Unmarked,
 };
@@ -315,7 +315,7 @@ impl Provider for Kubernetes {
         &'a self,
         installation: &'a str,
         tenant: &'a TenantId,
-    ) -> ProviderFuture<'a, Vec<Found>> {
+    ) -> ProviderFuture<'a, Vec<Observed>> {
         Box::pin(list::list(self, installation, tenant))
     }
 

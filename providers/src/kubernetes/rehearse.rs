@@ -23,7 +23,6 @@ use super::live::Live;
 use super::openapi::schema;
 use super::provider::Kubernetes;
 use super::stage::{Part, Stage, Unasked};
-use super::update::marked;
 use super::wire::Reply;
 
 /// So many faults of one manifest are told.
@@ -109,7 +108,7 @@ impl Stage {
             if there.is_going() {
                 return Err(not_asked(deed.going(&there)));
             }
-            let owner = marked(deed.call.owner, &there);
+            let owner = deed.call.owner.onto(there.mark.as_ref());
             let body = part.wanted.body(deed.call.secrets, &owner);
             let body = onto(&body.map_err(Answer::Misfit)?, &there);
             let cluster = &deed.cluster;

@@ -1,6 +1,6 @@
 //! Altering an object that is there.
 
-use matih_model::{Applied, ErrorKind, OwnerMark, ProviderError};
+use matih_model::{Applied, ErrorKind, ProviderError};
 use serde_json::Value as Json;
 
 use super::call::{Deed, TRIES};
@@ -27,7 +27,7 @@ pub(super) async fn update(
         if there.is_going() {
             return Err(deed.going(&there));
         }
-        let owner = marked(deed.call.owner, &there);
+        let owner = deed.call.owner.onto(there.mark.as_ref());
         let body = wanted.body(deed.call.secrets, &owner)?;
         if !deed.is_expected(&there) {
             // Our own change may have been carried out already, and its answer lost.
@@ -42,18 +42,6 @@ pub(super) async fn update(
         }
     }
     Err(restless(&deed.place))
-}
-
-/// The mark to write: the run in it stays the one that created this life of the object.
-pub(super) fn marked(owner: &OwnerMark, there: &Live) -> OwnerMark {
-    let run = there
-        .mark
-        .as_ref()
-        .filter(|mark| mark.generation == owner.generation);
-    OwnerMark {
-        run: run.map_or_else(|| owner.run.clone(), |mark| mark.run.clone()),
-        ..owner.clone()
-    }
 }
 
 /// Whether the change would do nothing: the server itself is asked, since it alone knows its

@@ -134,7 +134,7 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
     let marked = there
         .owner
         .as_ref()
-        .is_some_and(|owner| same(owner, &call.owner) && owner.generation == call.owner.generation);
+        .is_some_and(|owner| owner.is_of_one_life_with(&call.owner));
     if as_wanted && marked {
         return Ok(Ok(applied(&there)));
     }
@@ -162,7 +162,7 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
     // What others set beside ours stays; what was ours before and is no longer wanted goes.
     let beside = tree::absent(&tree::absent(&there.overlay, &there.asked), request.wanted);
     there.asked = request.wanted.clone();
-    there.owner = Some(call.owner.clone());
+    there.owner = Some(call.owner.onto(there.owner.as_ref()));
     call.secrets.clone_into(&mut there.secrets);
     there.revision += 1;
     serve(&mut there, call.server, beside);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use matih_model::{
-    Applied, Call, Catalog, CheckReport, ErrorKind, Found, Kind, KindSchema, Point, Provider,
+    Applied, Call, Catalog, CheckReport, ErrorKind, Kind, KindSchema, Observed, Point, Provider,
     ProviderError, ProviderFuture, ReadRequest, Reading, TenantId,
 };
 
@@ -190,7 +190,7 @@ impl Provider for Simulated {
         &'a self,
         installation: &'a str,
         tenant: &'a TenantId,
-    ) -> ProviderFuture<'a, Vec<Found>> {
+    ) -> ProviderFuture<'a, Vec<Observed>> {
         Box::pin(async move {
             let target = Target {
                 op: CallOp::List,
@@ -198,14 +198,10 @@ impl Provider for Simulated {
                 subject: tenant.as_str(),
             };
             self.look(&target, Duration::ZERO).await?;
-            let found = |object: Object| {
-                let observed = object.observed();
-                object.owner.map(|owner| Found { owner, observed })
-            };
             let objects = self
                 .world
                 .view(|session| session.listed(installation, tenant, session.fact("clock")?))?;
-            Ok(objects.into_iter().filter_map(found).collect())
+            Ok(objects.iter().map(Object::observed).collect())
         })
     }
 

@@ -40,6 +40,7 @@ impl Object {
             attributes: self.now(),
             outputs: self.outputs.clone(),
             version: Version::new(self.token.as_str()),
+            owner: self.owner.clone(),
             touches: Vec::new(),
         }
     }

@@ -130,7 +130,9 @@ impl Cloud {
     async fn list(&self, tenant: &str) -> Vec<String> {
         let tenant = TenantId::new(tenant).unwrap();
         let found = self.0.list("here", &tenant).await.unwrap();
-        let names = found.iter().map(|it| it.owner.address.to_string());
+        let names = found
+            .iter()
+            .map(|it| it.owner.as_ref().unwrap().address.to_string());
         names.collect()
     }
 

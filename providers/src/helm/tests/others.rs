@@ -44,8 +44,8 @@ async fn another_hand_is_told_with_revision_time_and_values() {
         .list(&hand.owner.installation, tenant)
         .await
         .unwrap();
-    assert_eq!(found[0].owner, hand.owner);
-    assert_eq!(found[0].observed.attributes.get("values"), None);
+    assert_eq!(found[0].owner, Some(hand.owner.clone()));
+    assert_eq!(found[0].attributes.get("values"), None);
     let repaired = hand.update(&made, &values, None).await.unwrap();
     assert_eq!(repaired.version, made.version);
     ground.clear().await;
@@ -92,10 +92,7 @@ async fn a_secret_reaches_helm_and_nothing_else() {
         .await
         .unwrap();
     let wanted = ground.attributes("web", &values);
-    assert_eq!(
-        listed[0].observed.attributes.get("values"),
-        wanted.get("values")
-    );
+    assert_eq!(listed[0].attributes.get("values"), wanted.get("values"));
     assert_eq!(observed.attributes.get("values"), wanted.get("values"));
     for seen in [
         format!("{observed:?}"),

@@ -164,6 +164,6 @@ async fn what_is_found_by_its_mark_alone_is_looked_at_closer_by_its_manifest() {
     let tenant = TenantId::new(tenant(0)).unwrap();
     let found = fake.provider.list("here", &tenant).await.unwrap();
     assert_eq!(found.len(), 1);
-    let version = &found[0].observed.version;
+    let version = &found[0].version;
     assert!(!version.is_whole("1"), "{version:?}");
 }
