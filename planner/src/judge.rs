@@ -82,9 +82,12 @@ impl Judge<'_> {
             let reason = self.why(resource, recorded);
             Judgement::Update(wanted, reason, attributes)
         } else {
-            comparison.observed = None;
+            // Where it is as wanted and the record alone would say otherwise, the record is behind.
+            let seen = comparison.observed.take().is_some();
+            let behind = seen && !compare(&comparison).is_empty();
             let wanted = merged(resource, &comparison);
-            Judgement::Keep(Some(wanted).filter(|it| !self.same(it, &recorded.resource)))
+            let told = |it: &Arc<Resource>| behind || !self.same(it, &recorded.resource);
+            Judgement::Keep(Some(wanted).filter(told))
         })
     }
 

@@ -154,20 +154,18 @@ impl Record {
         Ok(vec![self.put(Arc::new(recorded.clone()))?])
     }
 
-    /// The record under another desired form whose applied values are the same. A reference that
-    /// is new in it stands for what its output is now.
+    /// The record under another desired form, which is what is there already: so a reference
+    /// stands for what its output is now, or else for what it stood for before.
     fn rewritten(&self, before: &Recorded, resource: &Resource) -> Recorded {
         let resolved = resource
             .attributes
             .refs()
             .into_iter()
             .filter_map(|reference| {
-                let known = before.resolved.get(reference).cloned();
-                let value = known.or_else(|| {
-                    let entry = self.0.get(&reference.address)?;
-                    entry.recorded.outputs.get(&reference.output).cloned()
-                })?;
-                Some((reference.clone(), value))
+                let entry = self.0.get(&reference.address);
+                let now = entry.and_then(|it| it.recorded.outputs.get(&reference.output));
+                let value = now.or_else(|| before.resolved.get(reference))?;
+                Some((reference.clone(), value.clone()))
             })
             .collect();
         Recorded {
@@ -367,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rewrite_keeps_what_is_applied_and_resolves_a_new_reference() {
+    fn a_rewrite_stands_for_what_outputs_are_now() {
         let mut record = two();
         let mut attributes = resource("b", Some("a"));
         attributes
@@ -376,11 +374,15 @@ mod tests {
         let rewrite = Edit::Rewrite {
             resource: Arc::new(attributes),
         };
-        edit(&mut record, rewrite).unwrap();
-        let applied = get(&record, "b").applied();
-        assert_eq!(applied.text("ip"), Some("10.0.0.1"), "as it was applied");
-        assert_eq!(applied.text("more"), Some("ip of b"), "as it is now");
-        assert!(!applied.values().any(Value::has_unknown));
+        let forget = Edit::Forget {
+            address: address("a"),
+        };
+        for edited in [rewrite.clone(), forget, rewrite] {
+            edit(&mut record, edited).unwrap();
+            let applied = get(&record, "b").applied();
+            assert_eq!(applied.text("ip"), Some("ip of a"), "as known last");
+            assert_eq!(applied.text("more"), Some("ip of b"));
+        }
     }
 
     #[test]

@@ -81,6 +81,16 @@ fn an_output_that_changed_by_itself_reaches_what_refers_to_it() {
 }
 
 #[test]
+fn an_output_that_changed_and_is_there_already_is_taken_over_by_the_record() {
+    let case = Case::same([res("box/a"), res("box/b").refers("size", "box/a", "ip")])
+        .sees("box/a", |it| _ = it.outputs.insert("ip", "new ip"))
+        .sees("box/b", |it| _ = it.attributes.insert("size", "new ip"));
+    assert_eq!(case.shows(), ["refresh box/a", "rewrite box/b"]);
+    let after = Case::from(Some(case.carried_out()), case.desired);
+    assert_eq!(after.shows(), [""; 0], "also without a look");
+}
+
+#[test]
 fn a_literal_that_becomes_a_reference_of_the_same_value_is_only_rewritten() {
     let case = Case::new(
         [res("box/a"), res("box/b").set("size", "ip of box/a#1")],
