@@ -14,6 +14,7 @@ pub mod life;
 mod listing;
 pub mod pod;
 pub mod proxy;
+pub mod registry;
 pub mod small;
 pub mod tunnels;
 pub mod way;

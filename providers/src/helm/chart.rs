@@ -14,6 +14,9 @@ use super::child::Helm;
 /// The repository of the charts that are part of the program.
 const EMBEDDED: &str = "embedded";
 
+/// How the address of a registry begins.
+const OCI: &str = "oci://";
+
 /// How long the download of a chart may take.
 const DOWNLOAD: Duration = Duration::from_secs(120);
 
@@ -45,13 +48,15 @@ pub(super) struct Wish<'a> {
     repository: &'a str,
     name: &'a str,
     version: Option<&'a str>,
+    /// By which a registry must know this version.
+    digest: Option<&'a str>,
 }
 
 impl<'a> Wish<'a> {
     /// The wish in the attributes of a release.
     ///
     /// # Errors
-    /// There is no name in it.
+    /// There is no name in it, or a digest that nothing can have.
     pub(super) fn of(attributes: &'a Attributes) -> Result<Self, ProviderError> {
         let chart = attributes.get("chart").and_then(Value::as_map);
         let text = |key: &str| {
@@ -63,12 +68,27 @@ impl<'a> Wish<'a> {
         if !is_plain(name) {
             return Err(invalid(format!("`{name}` is not the name of a chart")));
         }
-        Ok(Self {
+        let wish = Self {
             repository: text("repository").unwrap_or(EMBEDDED),
             name,
             version: text("version"),
-        })
+            digest: text("digest"),
+        };
+        match wish.digest {
+            Some(digest) if !is_digest(digest) || !wish.repository.starts_with(OCI) => {
+                let text = format!("the chart {name} cannot have the digest `{digest}`");
+                let hint = "write `sha256:` and 64 hexadecimal digits, for a chart of a registry (`oci://…`)";
+                Err(invalid(text).with_hint(hint))
+            }
+            _ => Ok(wish),
+        }
     }
+}
+
+/// Whether this is a digest as registries have it.
+fn is_digest(text: &str) -> bool {
+    let digits = text.strip_prefix("sha256:").unwrap_or_default();
+    digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 /// Whether a name can stand for a file of its own.
@@ -115,7 +135,7 @@ impl Charts {
     }
 
     async fn find(&self, helm: &Helm, wish: Wish<'_>) -> Result<Chart, ProviderError> {
-        let remote = ["oci://", "https://", "http://"];
+        let remote = [OCI, "https://", "http://"];
         if wish.repository == EMBEDDED {
             return self.own(wish);
         }
@@ -188,8 +208,9 @@ impl Charts {
             wish.repository.as_bytes(),
         ));
         let folder = self.cache.join("downloads").join(place);
-        let file = format!("{}-{version}.tgz", wish.name);
-        let path = folder.join(&file);
+        let pinned = wish.digest.map(|digest| format!("@{digest}"));
+        let pinned = pinned.unwrap_or_default();
+        let path = folder.join(format!("{}-{version}{pinned}.tgz", wish.name));
         if path.is_file() {
             return Ok(path);
         }
@@ -197,9 +218,9 @@ impl Charts {
         std::fs::create_dir_all(&folder).map_err(failed)?;
         let part = tempfile::tempdir_in(&folder).map_err(failed)?;
         let mut arguments: Vec<OsString> = vec!["pull".into()];
-        if wish.repository.starts_with("oci://") {
+        if wish.repository.starts_with(OCI) {
             let repository = wish.repository.trim_end_matches('/');
-            arguments.push(format!("{repository}/{}", wish.name).into());
+            arguments.push(format!("{repository}/{}{pinned}", wish.name).into());
         } else {
             arguments.extend([wish.name.into(), "--repo".into(), wish.repository.into()]);
         }

@@ -20,6 +20,14 @@ const TABLE: &[(&str, ErrorKind, Option<&str>)] = &[
         ErrorKind::Unavailable,
         Some("somebody else's helm is at work on the release"),
     ),
+    ("basic credential not found", ErrorKind::Denied, LOGIN),
+    ("response status code 401", ErrorKind::Denied, LOGIN),
+    ("response status code 403", ErrorKind::Denied, LOGIN),
+    (
+        "chart reference digest mismatch",
+        ErrorKind::Invalid,
+        Some("the registry has other files under this version than `chart.digest` says"),
+    ),
     ("still in use", ErrorKind::Conflict, None),
     ("invalid ownership metadata", ErrorKind::Conflict, FOREIGN),
     (
@@ -78,6 +86,7 @@ const TABLE: &[(&str, ErrorKind, Option<&str>)] = &[
     ("no chart version found", ErrorKind::Invalid, CHART),
     ("no such file or directory", ErrorKind::Invalid, CHART),
     ("release: not found", ErrorKind::NotFound, None),
+    (": not found", ErrorKind::Invalid, CHART),
     ("too many requests", ErrorKind::Throttled(None), None),
     ("context deadline exceeded", ErrorKind::Unavailable, AGAIN),
     ("timed out waiting", ErrorKind::Unavailable, AGAIN),
@@ -89,12 +98,17 @@ const TABLE: &[(&str, ErrorKind, Option<&str>)] = &[
     ("looks like \"", ErrorKind::Unavailable, None),
     ("failed to download", ErrorKind::Unavailable, None),
     ("failed to fetch", ErrorKind::Unavailable, None),
+    ("\"fetchreference\" on source", ErrorKind::Unavailable, None),
 ];
 
 const FOREIGN: Option<&str> =
     Some("an object of that name is there already and belongs to no or to another release");
 const AGAIN: Option<&str> = Some("when the cause is gone, apply again");
 const RIGHTS: Option<&str> = Some("the target's user lacks a right that the chart's objects need");
+const LOGIN: Option<&str> = Some(
+    "`helm registry login` with `--registry-config FILE` makes the file that `registries` under \
+     [providers.helm] names",
+);
 const CHART: Option<&str> = Some("check repository, name and version of the chart");
 
 /// What Helm said, as an error about `what` ("installing", "uninstalling").
@@ -139,6 +153,22 @@ mod tests {
             (
                 "Error: UPGRADE FAILED: values don't meet the specifications of the schema(s) in the following chart(s):\nmatih-ai-service:\n- at '/replicaCount': got string, want integer",
                 ErrorKind::Invalid,
+            ),
+            (
+                "Error: failed to perform \"FetchReference\" on source: registry.example/charts/way:1.0.0: GET \"https://registry.example/v2/charts/way/manifests/1.0.0\": basic credential not found",
+                ErrorKind::Denied,
+            ),
+            (
+                "Error: chart reference digest mismatch: sha256:1c97 is not sha256:94b9",
+                ErrorKind::Invalid,
+            ),
+            (
+                "Error: failed to perform \"FetchReference\" on source: registry.example/charts/way:9.9.9: not found",
+                ErrorKind::Invalid,
+            ),
+            (
+                "Error: failed to perform \"FetchReference\" on source: Get \"https://registry.example/v2/\": dial tcp: connection refused",
+                ErrorKind::Unavailable,
             ),
             (
                 "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",

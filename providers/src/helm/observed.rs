@@ -187,8 +187,11 @@ impl Seen<'_> {
         let asked = asked
             .and_then(|asked| asked.get("chart"))
             .and_then(Value::as_map);
-        if let Some(repository) = asked.and_then(|asked| asked.text("repository")) {
-            chart.insert("repository", repository);
+        // Helm keeps neither of them.
+        for key in ["repository", "digest"] {
+            if let Some(text) = asked.and_then(|asked| asked.text(key)) {
+                chart.insert(key, text);
+            }
         }
         chart.insert("name", metadata.name.as_str());
         chart.insert("version", metadata.version.as_str());

@@ -32,6 +32,10 @@ pub struct Traveller<'a> {
     /// Where matih runs.
     pub sandbox: Sandbox,
     tenant: &'a str,
+    /// Where its chart is: the folder of the sandbox at first.
+    pub repository: String,
+    /// What the chart is pinned to.
+    pub digest: Option<String>,
 }
 
 impl<'a> Traveller<'a> {
@@ -46,6 +50,8 @@ impl<'a> Traveller<'a> {
             cluster,
             sandbox,
             tenant,
+            repository: "charts".to_owned(),
+            digest: None,
         }
     }
 
@@ -99,7 +105,10 @@ impl<'a> Traveller<'a> {
     }
 
     fn spec(&self, text: &str) -> String {
-        let tenant = self.tenant;
+        let (tenant, repository) = (self.tenant, &self.repository);
+        let pinned = self.digest.as_ref();
+        let pinned = pinned.map(|digest| format!(", digest = \"{digest}\""));
+        let pinned = pinned.unwrap_or_default();
         format!(
             r#"[tenant]
 name = "Tenant {tenant}"
@@ -134,7 +143,7 @@ depends_on = ["kubernetes.manifest/way-space"]
 cluster = "any"
 namespace = "{tenant}"
 release = "web"
-chart = {{ repository = "charts", name = "way", version = "1.0.0" }}
+chart = {{ repository = "{repository}", name = "way", version = "1.0.0"{pinned} }}
 values = {{ text = "{text}" }}
 wait = true
 timeout_seconds = 60
