@@ -35,6 +35,8 @@ fn acme_from_nothing_to_active_and_back() {
     let drift = sandbox.run(&["drift", ACME, "--unmarked"]).exits(0);
     assert!(drift.stdout.contains(" 0 unmanaged, "), "{drift}");
 
+    an_address_that_moves_reaches_dns(&cluster, &sandbox);
+
     // A module goes, and comes back.
     let with_all = cluster.marked(None).len();
     edit(&sandbox, "acme.toml", "\nml = true", "\nml = false");
@@ -109,6 +111,30 @@ fn a_free_tenant_becomes_a_professional_one() {
     assert_gone(&cluster, &sandbox, "robin", "robin.toml");
     let difference = before.difference(&cluster.everything());
     assert!(difference.is_empty(), "{difference}");
+}
+
+/// The cloud gives the ingress controller another address: nothing of ours has changed, and yet
+/// what refers to it must.
+fn an_address_that_moves_reaches_dns(cluster: &Cluster, sandbox: &Sandbox) {
+    let balanced = "jsonpath={range .items[?(@.spec.type==\"LoadBalancer\")]}\
+         {.metadata.namespace} {.metadata.name}{end}";
+    let words = ["get", "services", "--all-namespaces", "--output", balanced];
+    let found = cluster.kubectl(&words).stdout;
+    let (namespace, name) = found.split_once(' ').unwrap();
+    for address in ["203.0.113.77", "203.0.113.10"] {
+        let patch = format!(
+            r#"--patch={{"status":{{"loadBalancer":{{"ingress":[{{"ip":"{address}"}}]}}}}}}"#
+        );
+        let words = ["patch", "service", name, "--subresource=status"];
+        let more = ["--type=merge", &*patch, "--namespace", namespace];
+        let _ = cluster.kubectl(&[&words[..], &more].concat());
+        let planned = sandbox.run(&["plan", "acme.toml", "--detailed-exitcode"]);
+        let planned = planned.exits(2).stdout;
+        let told = |it: &&str| it.contains("values") && it.contains(address);
+        assert!(planned.lines().any(|it| told(&it)), "{planned}");
+        let _ = apply(sandbox, "acme.toml").exits(0);
+        assert_quiet(cluster, sandbox, "acme.toml");
+    }
 }
 
 #[test]

@@ -61,6 +61,15 @@ fn token(release: (&str, &str), chart: (&str, &str), values: &Attributes, status
     text
 }
 
+/// The token of a release with this token that is to have an address, by the address that it has:
+/// others refer to it, and it can change while nothing else does. No label has this token, so such
+/// a release is opened at each look.
+pub(super) fn reached(token: &str, address: &str) -> String {
+    let mut text = Digest::of("matih helm address v1", &(token, address)).to_string();
+    text.truncate(DIGEST);
+    text
+}
+
 /// The token of a release with this token whose objects are otherwise than it says.
 pub(super) fn drifted(token: &str, how: &[String]) -> String {
     let mut text = Digest::of("matih helm drift v1", &(token, how)).to_string();

@@ -12,7 +12,7 @@ use super::child::Helm;
 use super::content::{Asked, DEPLOYED, revealed, same, version};
 use super::marks::{self, Labels, Stamp};
 use super::objects::{self, Drift};
-use super::observed::Seen;
+use super::observed::{Seen, is_exposed};
 use super::outputs::{address, services};
 use super::provider::HelmProvider;
 use super::release::Release;
@@ -155,11 +155,12 @@ impl<'a> Deed<'a> {
         } else {
             Drift::default()
         };
+        let address = self.address(&release, false).await?.unwrap_or_default();
         let seen = Seen {
             place: &self.site.place,
             revision,
             release: &release,
-            address: "",
+            address: &address,
             drift: &drift,
         };
         // What is asked says which values are secrets; a look since may have been for either.
@@ -269,7 +270,7 @@ impl<'a> Deed<'a> {
         release: &Release,
         unready: Option<ProviderError>,
     ) -> Result<Applied, ProviderError> {
-        let exposed = self.call.attributes.text("expose") == Some("load_balancer");
+        let exposed = is_exposed(self.call.attributes);
         let wait = exposed && unready.is_none();
         let found = self.address(release, wait).await?;
         let unready = unready.or_else(|| {

@@ -8,7 +8,7 @@
 use matih_model::{Attributes, Observed, OwnerMark, Touch, Value};
 use serde::{Deserialize, Serialize};
 
-use super::content::{DEPLOYED, drifted, masked, token_of, version};
+use super::content::{DEPLOYED, drifted, masked, reached, token_of, version};
 use super::marks::{Attempt, Stamp, cluster, owner};
 use super::objects::Drift;
 use super::outputs::outputs;
@@ -96,6 +96,11 @@ fn secrets_of(tree: &Attributes) -> Attributes {
     pairs.collect()
 }
 
+/// Whether a release is to have an address outside of the cluster, by its attributes.
+pub(super) fn is_exposed(asked: &Attributes) -> bool {
+    asked.text("expose") == Some("load_balancer")
+}
+
 /// A revision with all that there is to know of it.
 pub(super) struct Seen<'a> {
     pub(super) place: &'a Place,
@@ -137,6 +142,10 @@ impl Seen<'_> {
             .and_then(Value::as_map);
         let names = (&*self.place.namespace, &*self.place.release);
         let token = token_of(names, self.release, values);
+        let token = match asked.is_some_and(is_exposed) {
+            true => reached(&token, self.address),
+            false => token,
+        };
         if self.drift.texts.is_empty() {
             return token;
         }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use http::Method;
-use matih_model::{ErrorKind, Provider, ReadRequest, Reading};
+use matih_model::{ErrorKind, Provider, Reading};
 use serde_json::{Value as Json, json};
 
 use super::super::binary::Version;
-use super::ground::{Ground, Hand};
+use super::ground::Ground;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -33,7 +33,7 @@ async fn an_edit_by_hand_is_told_with_its_hand_and_repaired() {
     };
     let hand = ground.hand("web");
     let made = hand.create(&values(), MINUTE).await.unwrap();
-    let unchanged = ground.read_again(&hand, &made).await;
+    let unchanged = hand.read(&made, &ground.attributes("web", &values())).await;
     assert_eq!(unchanged, Reading::Unchanged);
     // Beside what the chart sets: nobody's business.
     ground
@@ -42,12 +42,16 @@ async fn an_edit_by_hand_is_told_with_its_hand_and_repaired() {
             &json!({ "metadata": { "annotations": { "note": "x" } } }),
         )
         .await;
-    assert_eq!(ground.read_again(&hand, &made).await, Reading::Unchanged);
+    assert_eq!(
+        hand.read(&made, &ground.attributes("web", &values())).await,
+        Reading::Unchanged
+    );
 
     ground
         .patch("configmaps", &json!({ "data": { "text": "by-hand" } }))
         .await;
-    let Reading::Present(seen) = ground.read_again(&hand, &made).await else {
+    let Reading::Present(seen) = hand.read(&made, &ground.attributes("web", &values())).await
+    else {
         panic!("the edit was not seen");
     };
     assert_ne!(seen.version, made.version);
@@ -71,7 +75,8 @@ async fn an_edit_by_hand_is_told_with_its_hand_and_repaired() {
         .unwrap();
     assert_eq!(repaired.version, made.version);
     assert_eq!(
-        ground.read_again(&hand, &repaired).await,
+        hand.read(&repaired, &ground.attributes("web", &values()))
+            .await,
         Reading::Unchanged
     );
     ground.clear().await;
@@ -122,18 +127,4 @@ async fn what_another_hand_holds_is_taken_over_only_with_leave() {
     assert!(error.message.contains("kubectl-edit"), "{error}");
     assert!(error.hint.unwrap().contains("force_conflicts"));
     ground.clear().await;
-}
-
-impl Ground {
-    /// The answer to a question that knows the token of before.
-    async fn read_again(&self, hand: &Hand<'_>, made: &matih_model::Applied) -> Reading {
-        let attributes = self.attributes("web", &values());
-        let request = ReadRequest {
-            address: &hand.owner.address,
-            remote_id: Some(&made.remote_id),
-            attributes: &attributes,
-            version: Some(&made.version),
-        };
-        self.provider.read(&[request]).await.unwrap().pop().unwrap()
-    }
 }

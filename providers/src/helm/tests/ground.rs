@@ -311,16 +311,31 @@ impl Hand<'_> {
     /// The release as a question about it is answered, asked with these values.
     pub(super) async fn observe(&self, made: &Applied, values: &Json) -> Observed {
         let attributes = self.ground.attributes(&self.release, values);
+        match self.ask(made, &attributes, None).await {
+            Reading::Present(observed) => *observed,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The answer to somebody who knows what was made.
+    pub(super) async fn read(&self, made: &Applied, attributes: &Attributes) -> Reading {
+        self.ask(made, attributes, Some(&made.version)).await
+    }
+
+    async fn ask(
+        &self,
+        made: &Applied,
+        attributes: &Attributes,
+        version: Option<&Version>,
+    ) -> Reading {
         let request = ReadRequest {
             address: &self.owner.address,
             remote_id: Some(&made.remote_id),
-            attributes: &attributes,
-            version: None,
+            attributes,
+            version,
         };
-        match self.ground.provider.read(&[request]).await.unwrap().pop() {
-            Some(Reading::Present(observed)) => *observed,
-            other => panic!("{other:?}"),
-        }
+        let mut readings = self.ground.provider.read(&[request]).await.unwrap();
+        readings.pop().unwrap()
     }
 
     fn call<'a>(&'a self, attributes: &'a Attributes, timeout: Duration) -> Call<'a> {

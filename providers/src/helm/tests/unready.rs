@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::Method;
-use matih_model::{ErrorKind, Value};
+use matih_model::{ErrorKind, Reading, Value};
 use serde_json::json;
 
 use super::ground::Ground;
@@ -142,5 +142,8 @@ async fn a_release_with_an_address_waits_for_it() {
     assert_eq!(made.outputs.text("app_version"), Some("7"));
     let endpoint = format!("web.{}.svc.cluster.local:80", ground.namespace);
     assert_eq!(made.outputs.text("endpoint"), Some(endpoint.as_str()));
+
+    let seen = hand.read(&made, &attributes).await;
+    assert_eq!(seen, Reading::Unchanged, "with its address");
     ground.clear().await;
 }
