@@ -155,22 +155,6 @@ mod tests {
                 ErrorKind::Invalid,
             ),
             (
-                "Error: failed to perform \"FetchReference\" on source: registry.example/charts/way:1.0.0: GET \"https://registry.example/v2/charts/way/manifests/1.0.0\": basic credential not found",
-                ErrorKind::Denied,
-            ),
-            (
-                "Error: chart reference digest mismatch: sha256:1c97 is not sha256:94b9",
-                ErrorKind::Invalid,
-            ),
-            (
-                "Error: failed to perform \"FetchReference\" on source: registry.example/charts/way:9.9.9: not found",
-                ErrorKind::Invalid,
-            ),
-            (
-                "Error: failed to perform \"FetchReference\" on source: Get \"https://registry.example/v2/\": dial tcp: connection refused",
-                ErrorKind::Unavailable,
-            ),
-            (
                 "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
                 ErrorKind::Unavailable,
             ),
@@ -226,6 +210,30 @@ mod tests {
             ("", ErrorKind::Unknown),
         ] {
             assert_eq!(of("installing", stderr).kind, kind, "{stderr}");
+        }
+    }
+
+    #[test]
+    fn what_registries_say_becomes_kinds() {
+        for (stderr, kind) in [
+            (
+                "Error: failed to perform \"FetchReference\" on source: registry.example/charts/way:1.0.0: GET \"https://registry.example/v2/charts/way/manifests/1.0.0\": basic credential not found",
+                ErrorKind::Denied,
+            ),
+            (
+                "Error: chart reference digest mismatch: sha256:1c97 is not sha256:94b9",
+                ErrorKind::Invalid,
+            ),
+            (
+                "Error: failed to perform \"FetchReference\" on source: registry.example/charts/way:9.9.9: not found",
+                ErrorKind::Invalid,
+            ),
+            (
+                "Error: failed to perform \"FetchReference\" on source: Get \"https://registry.example/v2/\": dial tcp: connection refused",
+                ErrorKind::Unavailable,
+            ),
+        ] {
+            assert_eq!(of("downloading", stderr).kind, kind, "{stderr}");
         }
     }
 

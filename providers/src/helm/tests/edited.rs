@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use matih_model::{ErrorKind, Provider, Reading};
+use matih_model::{ErrorKind, Reading};
 use serde_json::{Value as Json, json};
 
 use super::super::binary::Version;
