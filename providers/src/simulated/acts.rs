@@ -129,17 +129,22 @@ fn change(session: &Session<'_>, request: &Request<'_>, mut there: Object) -> Re
             whose(&there)
         );
     }
-    let as_wanted = there.token == token(&there.remote_id, request.wanted, there.owner.as_ref())
-        && there.secrets == call.secrets;
+    let is_as = |wanted: &Attributes| {
+        there.token == token(&there.remote_id, wanted, there.owner.as_ref())
+            && there.secrets == call.secrets
+    };
     let marked = there
         .owner
         .as_ref()
         .is_some_and(|owner| owner.is_of_one_life_with(&call.owner));
-    if as_wanted && marked {
-        return Ok(Ok(applied(&there)));
-    }
-    if !as_wanted && let Err(error) = expected(&there, call) {
+    // Half of what is wanted may be there all along: that is no outcome of an earlier call.
+    if !is_as(&call.attributes)
+        && let Err(error) = expected(&there, call)
+    {
         return Ok(Err(error));
+    }
+    if is_as(request.wanted) && marked {
+        return Ok(Ok(applied(&there)));
     }
     let fixed = request
         .schema
