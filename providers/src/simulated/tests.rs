@@ -7,7 +7,7 @@ use std::time::Duration;
 use matih_model::{
     Abandoned, Address, Applied, Attributes, Call, Crossing, ErrorKind, Kind, OwnerMark, Point,
     Provider, ProviderError, ReadRequest, Reading, RemoteId, RunId, SecretError, SecretRef,
-    SecretSource, SecretValue, TenantId, Value,
+    SecretSource, SecretValue, TenantId, Value, Version,
 };
 
 use super::*;
@@ -80,6 +80,7 @@ impl Cloud {
         at: &str,
         attributes: &str,
         remote_id: Option<&RemoteId>,
+        expects: Option<&Version>,
     ) -> Result<Option<Applied>, ProviderError> {
         let (owner, attributes) = (Self::owner(at), tree(attributes));
         let call = Call {
@@ -87,7 +88,7 @@ impl Cloud {
             attributes: &attributes,
             before: None,
             remote_id,
-            expects: None,
+            expects,
             timeout: Duration::from_secs(30),
             secrets: &Known,
             crossing: &Count::default(),
@@ -101,19 +102,26 @@ impl Cloud {
     }
 
     async fn create(&self, at: &str, attributes: &str) -> Result<Applied, ProviderError> {
-        let applied = self.call(CallOp::Create, at, attributes, None).await;
+        let applied = self.call(CallOp::Create, at, attributes, None, None).await;
         applied.map(Option::unwrap)
     }
 
     async fn update(&self, made: &Applied, at: &str, to: &str) -> Result<Applied, ProviderError> {
-        let applied = self
-            .call(CallOp::Update, at, to, Some(&made.remote_id))
-            .await;
+        let id = Some(&made.remote_id);
+        let applied = self.call(CallOp::Update, at, to, id, None).await;
+        applied.map(Option::unwrap)
+    }
+
+    /// An update of what must be as it was made.
+    async fn alter(&self, made: &Applied, at: &str, to: &str) -> Result<Applied, ProviderError> {
+        let (id, expects) = (Some(&made.remote_id), Some(&made.version));
+        let applied = self.call(CallOp::Update, at, to, id, expects).await;
         applied.map(Option::unwrap)
     }
 
     async fn delete(&self, at: &str) -> Result<(), ProviderError> {
-        self.call(CallOp::Delete, at, "{}", None).await.map(|_| ())
+        let done = self.call(CallOp::Delete, at, "{}", None, None).await;
+        done.map(|_| ())
     }
 
     async fn read(&self, at: &str, remote_id: Option<&RemoteId>) -> Reading {

@@ -303,7 +303,7 @@ async fn an_object_without_a_mark_is_taken_over_by_its_id_only() {
 
     let to = r#"{"name":"acme.matih.ai","comment":"ours"}"#;
     let taken = cloud
-        .call(CallOp::Update, at, to, Some(&foreign.remote_id))
+        .call(CallOp::Update, at, to, Some(&foreign.remote_id), None)
         .await;
     assert_eq!(taken.unwrap().unwrap().remote_id, foreign.remote_id);
     assert_eq!(cloud.list("acme").await, [at]);

@@ -80,6 +80,21 @@ async fn half_a_change_is_completed_by_the_next_call() {
 }
 
 #[tokio::test]
+async fn half_an_update_of_what_is_not_as_expected_does_nothing() {
+    let cloud = Cloud::plain();
+    // All that half an update would set is there.
+    let half = WANTED.replace(r#","values":{"replicas":2}"#, "");
+    let made = cloud.create(AT, &half).await.unwrap();
+    let disowned = cloud.sandbox().disown(AT).unwrap();
+    let rule = FaultRule::at(1, "helm.release", CallOp::Update, Fault::Partial);
+    cloud.sandbox().add_fault(&rule).unwrap();
+    let error = cloud.alter(&made, AT, WANTED).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unknown);
+    let there = cloud.sandbox().show(made.remote_id.as_str()).unwrap();
+    assert_eq!((there.owner, there.version), (None, disowned.version));
+}
+
+#[tokio::test]
 async fn every_kind_survives_half_a_create() {
     for server in crate::kinds::all().unwrap() {
         if server.role == matih_model::KindRole::Check {
