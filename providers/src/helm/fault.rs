@@ -70,6 +70,7 @@ const TABLE: &[(&str, ErrorKind, Option<&str>)] = &[
     ),
     ("is invalid:", ErrorKind::Invalid, None),
     ("unknown field", ErrorKind::Invalid, None),
+    ("field not declared in schema", ErrorKind::Invalid, None),
     ("error validating", ErrorKind::Invalid, None),
     (
         "unable to build kubernetes objects",

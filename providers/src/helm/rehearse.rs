@@ -2,8 +2,9 @@
 //!
 //! Promises to touch no cluster but for questions, and to reveal no secret: the values that a chart
 //! is rendered with have words in the place of secrets, and what stands in the deployed manifest at
-//! their places is hidden. A chart that does not render with values that are all known does not
-//! fit; with a word in the place of one, that says nothing.
+//! their places is hidden. A chart that does not render with values that are all known, or whose
+//! objects are not what the server's schemas say, does not fit; with a word in the place of a
+//! value, that says nothing.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use super::chart::Wish;
 use super::child::Helm;
 use super::deed::values_of;
 use super::manifest::{changes, has_stand_ins, objects, secrets_in, stand_ins};
+use super::outputs::documents;
 use super::provider::HelmProvider;
 use super::release::Release;
 use super::site::{Site, required};
@@ -72,6 +74,13 @@ async fn one(provider: &HelmProvider, request: &Rehearse<'_>) -> Result<Rehearsa
         }
         Err(error) => return Err(error),
     };
+    if !has_stand_ins(values_of(attributes))
+        && let Some(message) = misfit(&site.cluster, &after).await
+    {
+        let error = ProviderError::new(ErrorKind::Invalid, message);
+        let hint = "correct the chart or its values; fields are told by: kubectl explain KIND";
+        return Ok(Answer::Misfit(error.with_hint(hint)).into());
+    }
     let after = objects(&after, namespace, &[]);
     let before = match request
         .before
@@ -94,6 +103,18 @@ async fn one(provider: &HelmProvider, request: &Rehearse<'_>) -> Result<Rehearsa
         objects: changes(before, after, namespace),
         ..Answer::not_yet(why).into()
     })
+}
+
+/// How the first object of a rendered chart that does not fit the server's schemas does not.
+async fn misfit(cluster: &Cluster, manifest: &str) -> Option<String> {
+    for document in documents(manifest) {
+        if let Json::Object(object) = document
+            && let Some(message) = cluster.misfit(object).await
+        {
+            return Some(message);
+        }
+    }
+    None
 }
 
 /// What was sent to the cluster last.

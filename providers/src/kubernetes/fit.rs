@@ -8,12 +8,16 @@
 use matih_model::{AttributePath, Attributes, Value};
 use serde_json::Value as Json;
 
+use super::place::Gvk;
+
 /// Required fields that the server fills in all the same; its schema does not say so.
 const FILLED_IN: &[(&str, &str)] = &[
     (".RoleRef", "apiGroup"),
     (".StatefulSetSpec", "serviceName"),
     (".PriorityClass", "value"),
 ];
+/// So many faults of one manifest are told.
+const TOLD: usize = 3;
 /// What every object has, whether its schema says so or not.
 const EVERY: &[&str] = &["apiVersion", "kind", "metadata"];
 
@@ -27,6 +31,17 @@ pub(super) fn misfits(schemas: &Json, root: &Json, manifest: &Attributes) -> Vec
     let path = AttributePath::root();
     fit.table(schema, manifest, &path, EVERY);
     fit.faults
+}
+
+/// An object that has these faults, in a sentence.
+pub(super) fn misfit_of(gvk: &Gvk, name: &str, faults: &[String]) -> String {
+    let mut told: Vec<&str> = faults.iter().take(TOLD).map(String::as_str).collect();
+    let more = format!("and {} more", faults.len().saturating_sub(TOLD));
+    if faults.len() > TOLD {
+        told.push(&more);
+    }
+    let (kind, told) = (&gvk.kind, told.join(", "));
+    format!("{kind} {name} does not fit the server's schema of {gvk}: {told}")
 }
 
 /// A schema, and the name that a reference gave it.

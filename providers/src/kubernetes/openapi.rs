@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use tokio::sync::OnceCell;
 
+use super::cluster::Cluster;
 use super::failure::Failure;
+use super::fit::{misfit_of, misfits};
+use super::json::{table, text};
 use super::place::Gvk;
 use super::wire::Wire;
 
@@ -48,6 +51,20 @@ pub(super) fn schema<'a>(document: &'a Json, gvk: &Gvk) -> Option<(&'a Json, &'a
         kinds.is_some_and(|kinds| matches!(kinds.as_slice(), [only] if is(only)))
     });
     found.map(|schema| (schemas, schema))
+}
+
+impl Cluster {
+    /// How an object does not fit the schema of its kind, in a sentence without any value. `None`
+    /// also where the server publishes no schema for it.
+    pub(crate) async fn misfit(&self, object: Map<String, Json>) -> Option<String> {
+        let object = table(object);
+        let gvk = Gvk::of(&object)?;
+        let document = self.schemas.document(&self.wire, &gvk).await.ok()?;
+        let (schemas, root) = schema(&document, &gvk)?;
+        let faults = misfits(schemas, root, &object);
+        let name = text(&object, &["metadata", "name"]);
+        (!faults.is_empty()).then(|| misfit_of(&gvk, name, &faults))
+    }
 }
 
 #[cfg(test)]

@@ -18,15 +18,12 @@ use super::call::{Deed, TRIES};
 use super::cluster::live;
 use super::create::{may_adopt, onto};
 use super::failure::Failure;
-use super::fit::misfits;
+use super::fit::{misfit_of, misfits};
 use super::live::Live;
 use super::openapi::schema;
 use super::provider::Kubernetes;
 use super::stage::{Part, Stage, Unasked};
 use super::wire::Reply;
-
-/// So many faults of one manifest are told.
-const TOLD: usize = 3;
 
 /// Answers each request, in order.
 pub(super) async fn rehearse(provider: &Kubernetes, requests: &[Rehearse<'_>]) -> Vec<Rehearsal> {
@@ -215,17 +212,7 @@ impl Stage {
 }
 
 fn misfit(part: &Part<'_>, faults: &[String]) -> ProviderError {
-    let (gvk, name) = (&part.wanted.gvk, part.wanted.name);
-    let mut told: Vec<&str> = faults.iter().take(TOLD).map(String::as_str).collect();
-    let more = format!("and {} more", faults.len().saturating_sub(TOLD));
-    if faults.len() > TOLD {
-        told.push(&more);
-    }
-    let message = format!(
-        "{} {name} does not fit the server's schema of {gvk}: {}",
-        gvk.kind,
-        told.join(", ")
-    );
+    let message = misfit_of(&part.wanted.gvk, part.wanted.name, faults);
     ProviderError::new(ErrorKind::Invalid, message)
         .with_hint("correct the manifest; its fields are told by: kubectl explain KIND")
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use matih_model::{Answer, Attributes, ChangeKind, Provider, Rehearsal, Rehearse};
+use matih_model::{Answer, Attributes, ChangeKind, ErrorKind, Provider, Rehearsal, Rehearse};
 use serde_json::{Value as Json, json};
 
 use super::ground::{Ground, Hand, SECRET};
@@ -89,6 +89,30 @@ async fn what_a_chart_does_not_take_does_not_fit() {
     assert!(matches!(answer(unknown).await, Answer::NotYet { .. }));
     let fits = answer(json!({ "number": 7 })).await;
     assert!(matches!(fits, Answer::NotYet { .. }), "{fits:?}");
+
+    // What helm would write, and the server does not know.
+    let odd = "{{ with .Values.odd }}apiVersion: v1\nkind: Service\nmetadata: { name: odd }\n\
+         spec: { prots: [{{ . }}] }\n{{ end }}";
+    let templates = ground.folder.path().join("charts/sample/templates");
+    std::fs::write(templates.join("odd.yaml"), odd).unwrap();
+    match answer(json!({ "odd": 7 })).await {
+        Answer::Misfit(error) => assert_eq!(
+            error.message,
+            "Service odd does not fit the server's schema of v1 Service: `spec.prots` is no field \
+             of its kind"
+        ),
+        other => panic!("{other:?}"),
+    }
+    let hidden = json!({ "odd": 7, "text": { "$unknown": true } });
+    assert!(matches!(answer(hidden).await, Answer::NotYet { .. }));
+    let values = ground.attributes("web", &json!({ "odd": 7 }));
+    let refused = hand.create_as(&values, MINUTE).await.unwrap();
+    let error = refused.unready.unwrap();
+    assert_eq!(error.kind, ErrorKind::Invalid, "{error}");
+    assert!(error.message.contains("prots"), "{error}");
+    // The same address comes to work when the cause is gone.
+    let healed = hand.create(&json!({ "number": 7 }), MINUTE).await.unwrap();
+    assert!(healed.unready.is_none(), "{healed:?}");
     ground.clear().await;
 }
 
