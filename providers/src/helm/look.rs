@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use matih_model::{Marked, Observed, ProviderError, ReadRequest, Reading, TenantId};
 
-use super::content::{DEPLOYED, version};
+use super::content::{DEPLOYED, reached, version};
 use super::marks::{self, Stamp};
 use super::objects::{self, Drift};
 use super::observed::Seen;
@@ -186,12 +186,10 @@ async fn answer(
     hands: &Hands,
 ) -> Result<Reading, ProviderError> {
     let as_made = objects::are_as_made(revision, hands);
-    if let Some(recorded) = request.version
-        && as_made
-        && revision.status == DEPLOYED
-        && let Some(stamp) = Stamp::of(&revision.labels, revision.number)
-        && version(&stamp.content) == *recorded
-    {
+    let stamp = Stamp::of(&revision.labels, revision.number);
+    let stamp = stamp.filter(|_| as_made && revision.status == DEPLOYED);
+    let is_recorded = |token: &str| request.version == Some(&version(token));
+    if stamp.as_ref().is_some_and(|it| is_recorded(&it.content)) {
         return Ok(Reading::Unchanged);
     }
     let Some(release) = view::open(cluster, revision).await? else {
@@ -199,6 +197,9 @@ async fn answer(
         return Ok(Reading::Unknown(text));
     };
     let address = address_of(cluster, place, &release.manifest).await?;
+    if stamp.is_some_and(|it| is_recorded(&reached(&it.content, &address))) {
+        return Ok(Reading::Unchanged);
+    }
     let drift = if as_made || revision.status != DEPLOYED {
         Drift::default()
     } else {

@@ -74,13 +74,19 @@ async fn one(provider: &HelmProvider, request: &Rehearse<'_>) -> Result<Rehearsa
         }
         Err(error) => return Err(error),
     };
-    if !has_stand_ins(values_of(attributes))
-        && let Some(message) = misfit(&site.cluster, &after).await
-    {
-        let error = ProviderError::new(ErrorKind::Invalid, message);
-        let hint = "correct the chart or its values; fields are told by: kubectl explain KIND";
-        return Ok(Answer::Misfit(error.with_hint(hint)).into());
-    }
+    let checked = if has_stand_ins(values_of(attributes)) {
+        false
+    } else {
+        match fits(&site.cluster, &after).await {
+            Ok(checked) => checked,
+            Err(misfit) => {
+                let error = ProviderError::new(ErrorKind::Invalid, misfit);
+                let hint =
+                    "correct the chart or its values; fields are told by: kubectl explain KIND";
+                return Ok(Answer::Misfit(error.with_hint(hint)).into());
+            }
+        }
+    };
     let after = objects(&after, namespace, &[]);
     let before = match request
         .before
@@ -98,23 +104,25 @@ async fn one(provider: &HelmProvider, request: &Rehearse<'_>) -> Result<Rehearsa
             }
         },
     };
-    let why = "the chart renders, and the server sees its objects when it is applied";
+    let why = "the chart renders, and the server sees its objects when it is applied".into();
     Ok(Rehearsal {
         objects: changes(before, after, namespace),
-        ..Answer::not_yet(why).into()
+        ..Answer::NotYet { why, checked }.into()
     })
 }
 
-/// How the first object of a rendered chart that does not fit the server's schemas does not.
-async fn misfit(cluster: &Cluster, manifest: &str) -> Option<String> {
+/// Whether the objects of a rendered chart could all be held against the server's schemas; how the
+/// first that does not fit does not.
+async fn fits(cluster: &Cluster, manifest: &str) -> Result<bool, String> {
+    let mut all = true;
     for document in documents(manifest) {
-        if let Json::Object(object) = document
-            && let Some(message) = cluster.misfit(object).await
-        {
-            return Some(message);
+        if let Json::Object(object) = document {
+            let fits = cluster.fits(object).await;
+            all &= fits.is_some();
+            fits.transpose()?;
         }
     }
-    None
+    Ok(all)
 }
 
 /// What was sent to the cluster last.

@@ -54,16 +54,19 @@ pub(super) fn schema<'a>(document: &'a Json, gvk: &Gvk) -> Option<(&'a Json, &'a
 }
 
 impl Cluster {
-    /// How an object does not fit the schema of its kind, in a sentence without any value. `None`
-    /// also where the server publishes no schema for it.
-    pub(crate) async fn misfit(&self, object: Map<String, Json>) -> Option<String> {
+    /// Whether an object fits the schema of its kind: how it does not, in a sentence without any
+    /// value. `None`: the server publishes no schema for it.
+    pub(crate) async fn fits(&self, object: Map<String, Json>) -> Option<Result<(), String>> {
         let object = table(object);
         let gvk = Gvk::of(&object)?;
         let document = self.schemas.document(&self.wire, &gvk).await.ok()?;
         let (schemas, root) = schema(&document, &gvk)?;
         let faults = misfits(schemas, root, &object);
         let name = text(&object, &["metadata", "name"]);
-        (!faults.is_empty()).then(|| misfit_of(&gvk, name, &faults))
+        Some(match &faults[..] {
+            [] => Ok(()),
+            faults => Err(misfit_of(&gvk, name, faults)),
+        })
     }
 }
 

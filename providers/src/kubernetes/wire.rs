@@ -4,7 +4,7 @@
 //! it may be repeated is for those to say who know what it does.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use http::{Method, Request, header};
@@ -74,7 +74,12 @@ struct Answer {
 /// The way to one cluster.
 pub(crate) struct Wire {
     client: Client,
+    /// For one request at first. Requests that found no connection would each make one, with a
+    /// handshake that both sides pay for, and all but one be thrown away.
     room: Semaphore,
+    /// How many more there is room for when the first is over, however it ended.
+    more: usize,
+    first: Once,
     timeout: Duration,
     sent: AtomicU64,
     /// When the way to the server was last found broken.
@@ -92,7 +97,9 @@ impl Wire {
     pub(super) fn new(client: Client, concurrency: usize, timeout: Duration) -> Self {
         Self {
             client,
-            room: Semaphore::new(concurrency),
+            room: Semaphore::new(1),
+            more: concurrency.saturating_sub(1),
+            first: Once::new(),
             timeout,
             sent: AtomicU64::new(0),
             broke: Mutex::default(),
@@ -167,6 +174,7 @@ impl Wire {
         let changes = ask.changes();
         let answered = tokio::time::timeout_at(until, self.exchange(ask, changes)).await;
         drop(permit);
+        self.first.call_once(|| self.room.add_permits(self.more));
         answered.unwrap_or_else(|_| Err(late(lost(changes))))
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::Method;
-use matih_model::{ErrorKind, Reading, Value};
+use matih_model::{Attributes, ErrorKind, Reading, Value};
 use serde_json::json;
 
 use super::ground::Ground;
@@ -143,7 +143,10 @@ async fn a_release_with_an_address_waits_for_it() {
     let endpoint = format!("web.{}.svc.cluster.local:80", ground.namespace);
     assert_eq!(made.outputs.text("endpoint"), Some(endpoint.as_str()));
 
-    let seen = hand.read(&made, &attributes).await;
-    assert_eq!(seen, Reading::Unchanged, "with its address");
+    // Also for who knows nothing of it but its token.
+    for attributes in [attributes, Attributes::new()] {
+        let seen = hand.read(&made, &attributes).await;
+        assert_eq!(seen, Reading::Unchanged, "with its address");
+    }
     ground.clear().await;
 }
