@@ -47,35 +47,42 @@ fn assert_refused(output: &Output, codes: &[i32], what: &str) {
     assert!(refused && !output.stderr.is_empty(), "{what}: {output}");
 }
 
-/// Applies many broken forms of the plan of `sandbox`; none may have an effect.
-fn refuse_all(sandbox: &Sandbox, forms: &[(String, Vec<u8>)]) {
+/// Applies many broken forms of the plan of `sandbox`; none may have an effect. A form is made when
+/// its turn comes: all those of a whole plan at once take more memory than there is.
+fn refuse_all(sandbox: &Sandbox, many: usize, form: impl Fn(usize) -> (String, Vec<u8>) + Sync) {
     let before = world(sandbox);
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for worker in 0..WORKERS {
-            let next = &next;
+            let (next, form) = (&next, &form);
             scope.spawn(move || {
                 let file = format!("broken-{worker}.plan");
-                while let Some((what, form)) = forms.get(next.fetch_add(1, Ordering::Relaxed)) {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= many {
+                        return;
+                    }
+                    let (what, form) = form(at);
                     std::fs::write(sandbox.path(&file), form).unwrap();
-                    assert_refused(&apply(sandbox, &file), &[1, 6, 8], what);
+                    assert_refused(&apply(sandbox, &file), &[1, 6, 8], &what);
                 }
             });
         }
     });
     assert_eq!(world(sandbox), before, "a refused plan had an effect");
-    assert!(!forms.is_empty());
+    assert!(many > 0);
 }
 
-/// The plan with one byte changed, for each of these places.
-fn flips(sandbox: &Sandbox, stride: usize) -> Vec<(String, Vec<u8>)> {
+/// Applies the plan with one byte changed, for each of these places.
+fn refuse_flips(sandbox: &Sandbox, stride: usize) {
     let plan = std::fs::read(sandbox.path("acme.plan")).unwrap();
-    let flipped = |at: usize| {
-        let mut form = plan.clone();
+    let many = plan.len().div_ceil(stride);
+    println!("{many} flips in a plan of {} bytes", plan.len());
+    refuse_all(sandbox, many, |at| {
+        let (mut form, at) = (plan.clone(), at * stride);
         form[at] ^= 1 << (at % 8);
         (format!("byte {at} of {} flipped", plan.len()), form)
-    };
-    (0..plan.len()).step_by(stride).map(flipped).collect()
+    });
 }
 
 #[test]
@@ -84,14 +91,9 @@ fn every_flipped_byte_is_refused() {
         std::env::var("MATIH_FLIP_STRIDE").map_or(usual, |text| text.parse().unwrap())
     };
     let small = planned(&["--target", "tenant.record/*"]);
-    let forms = flips(&small, stride(STRIDES.0));
-    println!("{} flips in a plan of one resource", forms.len());
-    refuse_all(&small, &forms);
-
+    refuse_flips(&small, stride(STRIDES.0));
     let whole = planned(&[]);
-    let forms = flips(&whole, stride(STRIDES.1));
-    println!("{} flips in the whole plan", forms.len());
-    refuse_all(&whole, &forms);
+    refuse_flips(&whole, stride(STRIDES.1));
     // Both plans are good but for the flips.
     let _ = apply(&small, "acme.plan").exits(0);
     let _ = apply(&whole, "acme.plan").exits(0);
@@ -116,7 +118,7 @@ fn every_edited_field_is_refused() {
         })
         .collect();
     println!("{EDITS} of {} fields edited", fields.len());
-    refuse_all(&sandbox, &forms);
+    refuse_all(&sandbox, forms.len(), |at| forms[at].clone());
 }
 
 /// Pointers to all values that hold no others.
