@@ -115,6 +115,7 @@ impl Bench {
         let text = example("acme").replace("slug = \"acme\"", &format!("slug = \"{slug}\""));
         let text = text.replace("acme/", &format!("{slug}/"));
         let text = text.replace("acme.example", &format!("{slug}.example"));
+        let text = text.replace("Acme Corporation", &format!("Tenant {number}"));
         let parsed = parse_tenant("acme.toml", &text).map_err(|it| format!("{it:?}"))?;
         let (platform, catalog) = (PlatformFile::default(), self.registry.catalog());
         let compiled = compile(&parsed, &platform, &self.blueprint, catalog, &|_| None);
@@ -164,6 +165,9 @@ impl Bench {
             })
         })?;
         locked.release(NOW)?;
+        if let Some((action, failure)) = report.failures().next() {
+            return Err(format!("{}: {}", action.address, failure.message).into());
+        }
         Ok(report.after.ok_or("nothing was committed")?)
     }
 
