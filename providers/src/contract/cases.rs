@@ -1,8 +1,11 @@
 //! The promises, one function each.
 
-use matih_model::{ErrorKind, Kind, Point, Reading, RunId};
+use matih_model::{ErrorKind, Kind, Point, Reading};
 
 use super::hand::{Hand, contains, failed, holds, same, worked};
+use super::marks::{
+    read_and_list_tell_whose_it_is, read_finds_by_mark, update_leaves_the_run_in_the_mark,
+};
 use super::rehearsals::rehearse_changes_nothing;
 use super::tokens::{
     list_shows_one_installation_and_tenant, token_differs_when_ours_was_changed,
@@ -225,17 +228,6 @@ async fn update_keeps_the_outputs_that_do_not_change(bench: &dyn Bench) -> Resul
     Ok(())
 }
 
-async fn update_leaves_the_run_in_the_mark(bench: &dyn Bench) -> Result {
-    let hand = Hand::new(bench)?;
-    let made = worked(hand.create(&hand.sample.first).await)?;
-    let mut later = hand.clone();
-    later.owner.run = RunId::new("run-2");
-    let second = &hand.sample.second;
-    worked(later.update(&made.remote_id, second, None).await)?;
-    let there = hand.observe_as(second, &made.remote_id).await?;
-    same("mark", &there.owner, &Some(hand.owner.clone()))
-}
-
 async fn update_of_the_absent_is_not_found(bench: &dyn Bench) -> Result {
     let hand = Hand::new(bench)?;
     let made = worked(hand.create(&hand.sample.first).await)?;
@@ -354,28 +346,6 @@ async fn read_changes_nothing(bench: &dyn Bench) -> Result {
     hand.list().await?;
     hand.nowhere()?.read(None, None).await?;
     same("object", &hand.observe(&made.remote_id).await?, &before)
-}
-
-async fn read_finds_by_mark(bench: &dyn Bench) -> Result {
-    let hand = Hand::new(bench)?;
-    let made = worked(hand.create(&hand.sample.first).await)?;
-    match hand.read(None, None).await? {
-        Reading::Present(there) => same("remote id", &there.remote_id, &made.remote_id)?,
-        other => return Err(format!("it bears our mark and reads {other:?}")),
-    }
-    let nothing = hand.nowhere()?.read(None, None).await?;
-    same("an address without an object", &nothing, &Reading::Missing)
-}
-
-async fn read_and_list_tell_whose_it_is(bench: &dyn Bench) -> Result {
-    let hand = Hand::new(bench)?;
-    let made = worked(hand.create(&hand.sample.first).await)?;
-    let ours = Some(hand.owner.clone());
-    same("read", &hand.observe(&made.remote_id).await?.owner, &ours)?;
-    let (here, tenant) = (&hand.owner.installation, hand.owner.tenant());
-    let listed = worked(hand.provider.list(here, tenant).await)?;
-    let owners: Vec<_> = listed.into_iter().map(|it| it.owner).collect();
-    same("list", &owners, &vec![ours])
 }
 
 async fn read_says_unchanged_only_for_the_same_token(bench: &dyn Bench) -> Result {

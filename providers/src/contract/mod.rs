@@ -7,6 +7,7 @@
 
 mod cases;
 mod hand;
+mod marks;
 mod own;
 mod rehearsals;
 mod tokens;

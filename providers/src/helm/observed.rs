@@ -142,9 +142,10 @@ impl Seen<'_> {
             .and_then(Value::as_map);
         let names = (&*self.place.namespace, &*self.place.release);
         let token = token_of(names, self.release, values);
-        let token = match asked.is_some_and(is_exposed) {
-            true => reached(&token, self.address),
-            false => token,
+        let token = if asked.is_some_and(is_exposed) {
+            reached(&token, self.address)
+        } else {
+            token
         };
         if self.drift.texts.is_empty() {
             return token;
