@@ -99,22 +99,6 @@ impl<'a> Life<'a> {
         false
     }
 
-    /// The same, again after each time that it was shown what was true once: no look shows such a
-    /// command what somebody else has taken away since.
-    fn until_done_undeceived(&mut self, words: &[&str]) -> bool {
-        for _ in 0..TRIES {
-            let stale = self.proxy.tally().of(Fault::Stale);
-            if !self.until_done(words) {
-                return false;
-            }
-            if self.proxy.tally().of(Fault::Stale) == stale {
-                return true;
-            }
-        }
-        self.wrong(&format!("{} was lied to each time", words.join(" ")));
-        false
-    }
-
     fn wrong(&mut self, what: &str) {
         let dealt = self.proxy.tally();
         self.sum
@@ -227,7 +211,7 @@ impl<'a> Life<'a> {
             self.look("create", 1);
             self.deceive();
             self.small.write(&self.sandbox, 2);
-            if self.until_done_undeceived(&apply) {
+            if self.until_done(&apply) {
                 self.look("update", 2);
             }
         }
