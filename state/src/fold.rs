@@ -382,6 +382,7 @@ mod tests {
             let applied = get(&record, "b").applied();
             assert_eq!(applied.text("ip"), Some("ip of a"), "as known last");
             assert_eq!(applied.text("more"), Some("ip of b"));
+            assert!(!applied.values().any(Value::has_unknown));
         }
     }
 
