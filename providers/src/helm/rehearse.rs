@@ -58,35 +58,21 @@ async fn one(provider: &HelmProvider, request: &Rehearse<'_>) -> Result<Rehearsa
     let helm = provider.helm().await?;
     let site = provider.site(cluster, namespace, release).await?;
     let capabilities = provider.capabilities(&site).await?;
-    let after = match render(
-        provider,
-        &helm,
-        &site,
-        attributes,
-        request.kind,
-        &capabilities,
-    )
-    .await
-    {
-        Ok(after) => after,
-        Err(error) if error.kind == ErrorKind::Invalid && !has_stand_ins(values_of(attributes)) => {
+    let rendering = |asked| render(provider, &helm, &site, asked, request.kind, &capabilities);
+    let all_known = !has_stand_ins(values_of(attributes));
+    let after = match rendering(attributes).await {
+        Err(error) if error.kind == ErrorKind::Invalid && all_known => {
             return Ok(Answer::Misfit(error).into());
         }
-        Err(error) => return Err(error),
+        rendered => rendered?,
     };
-    let checked = if has_stand_ins(values_of(attributes)) {
-        false
-    } else {
+    let mut checked = false;
+    if all_known {
         match fits(&site.cluster, &after).await {
-            Ok(checked) => checked,
-            Err(misfit) => {
-                let error = ProviderError::new(ErrorKind::Invalid, misfit);
-                let hint =
-                    "correct the chart or its values; fields are told by: kubectl explain KIND";
-                return Ok(Answer::Misfit(error.with_hint(hint)).into());
-            }
+            Ok(all) => checked = all,
+            Err(misfit) => return Ok(Answer::Misfit(misfit).into()),
         }
-    };
+    }
     let after = objects(&after, namespace, &[]);
     let before = match request
         .before
@@ -98,10 +84,7 @@ async fn one(provider: &HelmProvider, request: &Rehearse<'_>) -> Result<Rehearsa
                 let secrets = secrets_in(&there.config, values_of(asked));
                 objects(&there.manifest, namespace, &secrets)
             }
-            None => {
-                let before = render(provider, &helm, &site, asked, request.kind, &capabilities);
-                objects(&before.await?, namespace, &[])
-            }
+            None => objects(&rendering(asked).await?, namespace, &[]),
         },
     };
     let why = "the chart renders, and the server sees its objects when it is applied".into();
@@ -113,16 +96,21 @@ async fn one(provider: &HelmProvider, request: &Rehearse<'_>) -> Result<Rehearsa
 
 /// Whether the objects of a rendered chart could all be held against the server's schemas; how the
 /// first that does not fit does not.
-async fn fits(cluster: &Cluster, manifest: &str) -> Result<bool, String> {
+async fn fits(cluster: &Cluster, manifest: &str) -> Result<bool, ProviderError> {
     let mut all = true;
     for document in documents(manifest) {
         if let Json::Object(object) = document {
             let fits = cluster.fits(object).await;
             all &= fits.is_some();
-            fits.transpose()?;
+            fits.transpose().map_err(misfit)?;
         }
     }
     Ok(all)
+}
+
+fn misfit(message: String) -> ProviderError {
+    ProviderError::new(ErrorKind::Invalid, message)
+        .with_hint("correct the chart or its values; fields are told by: kubectl explain KIND")
 }
 
 /// What was sent to the cluster last.
