@@ -2,9 +2,10 @@
 //! replies into outcomes.
 //!
 //! One task owns the state. In each turn it writes all outcomes that are in and all intents that
-//! may follow, in one transaction, and only then polls the calls. So an intent is durable before
-//! its request exists, an outcome is durable before anything builds on it, and the number of
-//! synced commits follows the depth of the plan, not its size.
+//! may follow, in one transaction, and only then polls the calls. Outcomes that nothing follows
+//! wait a moment for others to be written with. So an intent is durable before its request exists,
+//! an outcome is durable before anything builds on it, and the number of synced commits follows
+//! the depth of the plan, not its size.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -25,7 +26,7 @@ use crate::job::{Job, Reply};
 use crate::lease::{renew_if_due, renewal};
 use crate::report::{ActionReport, Fate, Stop};
 use crate::schedule::Schedule;
-use crate::verdict::{Verdict, judge};
+use crate::verdict::{Closed, Verdict, judge};
 use crate::watch::Watch;
 use crate::world::{ApplyOptions, World};
 
@@ -33,6 +34,20 @@ mod books;
 
 type Tried<'a> = (Job<'a>, Result<Reply, ProviderError>);
 type Try<'a> = Pin<Box<dyn Future<Output = Tried<'a>> + Send + 'a>>;
+
+/// How long an outcome that nothing waits for may wait to be written with others. Until then a
+/// crash leaves the action in doubt, as it was while its call ran.
+const GATHERING: Duration = Duration::from_millis(20);
+
+/// Outcomes that are known and not yet written, and what is to be told once they are.
+#[derive(Default)]
+struct Unwritten<'a> {
+    closed: Vec<(Job<'a>, Closed)>,
+    finishes: Vec<Finish>,
+    told: Vec<What>,
+    /// When the first of them has waited long enough.
+    due: Option<Instant>,
+}
 
 /// An action between two tries.
 struct Wait<'a> {
@@ -59,6 +74,7 @@ pub(crate) struct Run<'a> {
     pub(crate) ends: Instant,
     schedule: Schedule<'a>,
     calls: FuturesUnordered<Try<'a>>,
+    unwritten: Unwritten<'a>,
     waits: BTreeMap<ActionIndex, Wait<'a>>,
 }
 
@@ -89,6 +105,7 @@ impl<'a> Run<'a> {
             ends,
             schedule: Schedule::new(plan),
             calls: FuturesUnordered::new(),
+            unwritten: Unwritten::default(),
             waits: BTreeMap::new(),
         }
     }
@@ -105,7 +122,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Writes what is known and starts what may start.
+    /// Takes in what came, starts what may start, and writes what is known.
     fn turn(&mut self, tried: Vec<Tried<'a>>) -> Result<(), ExecutorError> {
         self.watch.alive()?;
         let mut closed = Vec::new();
@@ -121,25 +138,15 @@ impl<'a> Run<'a> {
             }
         }
         self.stop_if_due(&mut closed);
-        let mut finishes = Vec::new();
-        for (job, over) in &closed {
-            finishes.push(Finish {
-                index: job.action.index,
-                outcome: over.outcome.clone(),
-                now_ms: self.world.clock.now_ms(),
-            });
-            self.account(job, over, &mut told);
+        for (job, over) in closed {
+            self.account(&job, &over, &mut told);
+            self.unwritten.take(job, over, self.world.clock.now_ms());
         }
         let begun = self.choose(&mut told)?;
-        self.write(&finishes, &begun)?;
-        for (job, over) in closed {
-            self.watch
-                .cross_action(job.action, job.attempt, ActionPoint::OutcomeCommitted)?;
-            if matches!(over.fate, Fate::Unsettled(_)) {
-                self.doubtful.push(job);
-            }
+        self.unwritten.told.append(&mut told);
+        if !begun.is_empty() || self.calls.is_empty() || !self.unwritten.may_wait() {
+            self.write(&begun)?;
         }
-        told.into_iter().for_each(|what| self.watch.tell(what));
         for job in begun {
             self.send(job);
         }
@@ -154,6 +161,7 @@ impl<'a> Run<'a> {
         if let Some(earliest) = waits.map(|wait| wait.until).min() {
             timer = timer.min(earliest);
         }
+        timer = self.unwritten.due.map_or(timer, |due| timer.min(due));
         // The timer comes first: after a long sleep of the process, no call goes on before the
         // lease is found to be still ours.
         let first = tokio::select! {
@@ -217,7 +225,13 @@ impl<'a> Run<'a> {
     }
 
     /// One transaction for all that is known and all that is about to be sent.
-    fn write(&mut self, finishes: &[Finish], begun: &[Job<'a>]) -> Result<(), ExecutorError> {
+    fn write(&mut self, begun: &[Job<'a>]) -> Result<(), ExecutorError> {
+        let Unwritten {
+            closed,
+            finishes,
+            told,
+            due: _,
+        } = std::mem::take(&mut self.unwritten);
         let now_ms = self.world.clock.now_ms();
         let begins: Vec<Begin<'_>> = begun
             .iter()
@@ -227,7 +241,15 @@ impl<'a> Run<'a> {
                 now_ms,
             })
             .collect();
-        self.store.step(finishes, &begins)?;
+        self.store.step(&finishes, &begins)?;
+        for (job, over) in closed {
+            self.watch
+                .cross_action(job.action, job.attempt, ActionPoint::OutcomeCommitted)?;
+            if matches!(over.fate, Fate::Unsettled(_)) {
+                self.doubtful.push(job);
+            }
+        }
+        told.into_iter().for_each(|what| self.watch.tell(what));
         Ok(())
     }
 
@@ -244,6 +266,22 @@ impl<'a> Run<'a> {
             .max(Duration::from_millis(1));
         let (world, watch) = (self.world, self.watch);
         self.calls.push(Box::pin(job.attempt(world, watch, limit)));
+    }
+}
+
+impl<'a> Unwritten<'a> {
+    fn take(&mut self, job: Job<'a>, over: Closed, now_ms: u64) {
+        self.finishes.push(Finish {
+            index: job.action.index,
+            outcome: over.outcome.clone(),
+            now_ms,
+        });
+        self.closed.push((job, over));
+        self.due.get_or_insert_with(|| Instant::now() + GATHERING);
+    }
+
+    fn may_wait(&self) -> bool {
+        self.due.is_some_and(|due| due > Instant::now())
     }
 }
 

@@ -4,6 +4,7 @@ mod apply;
 mod bench;
 mod crash;
 mod faults;
+mod gather;
 mod observe;
 mod rehearse;
 mod seeds;
