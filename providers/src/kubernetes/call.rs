@@ -32,8 +32,6 @@ pub(super) struct Deed<'a> {
     /// What is wanted (for a delete: what was applied): tokens are made over this.
     pub(super) shape: Attributes,
     pub(super) force: bool,
-    /// Nothing of this name can be there yet.
-    pub(super) is_new: bool,
     /// When the answer is due.
     pub(super) until: Instant,
 }
@@ -59,7 +57,6 @@ impl<'a> Deed<'a> {
             place,
             shape: shape_of(call.attributes),
             force,
-            is_new: false,
             until: due(call.timeout),
         }
     }

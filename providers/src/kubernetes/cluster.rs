@@ -211,17 +211,6 @@ impl Cluster {
         }
     }
 
-    /// Makes an object that must not be there.
-    pub(super) async fn post(
-        &self,
-        api: &Api,
-        place: &Place,
-        body: &Value,
-        until: Instant,
-    ) -> Result<Reply, Failure> {
-        self.wire.send(posting(api, place, body, ""), until).await
-    }
-
     /// What would come of making an object. That its name is taken is said last of all.
     pub(super) async fn try_post(
         &self,
@@ -229,7 +218,15 @@ impl Cluster {
         place: &Place,
         body: &Value,
     ) -> Result<Reply, Failure> {
-        self.wire.repeat(&posting(api, place, body, DRY)).await
+        let all = collection(&api.gvk, &api.plural, &place.namespace);
+        let ask = Ask {
+            method: Method::POST,
+            path: format!("{all}?fieldManager={MANAGER}&fieldValidation=Strict{DRY}"),
+            body: Some(body.to_string().into_bytes()),
+            form: JSON,
+            accept: JSON,
+        };
+        self.wire.repeat(&ask).await
     }
 
     /// Takes away this life of an object, if it still is as it was read.
@@ -254,17 +251,6 @@ impl Cluster {
             accept: JSON,
         };
         self.wire.send(ask, until).await
-    }
-}
-
-fn posting(api: &Api, place: &Place, body: &Value, dry: &str) -> Ask {
-    let all = collection(&api.gvk, &api.plural, &place.namespace);
-    Ask {
-        method: Method::POST,
-        path: format!("{all}?fieldManager={MANAGER}&fieldValidation=Strict{dry}"),
-        body: Some(body.to_string().into_bytes()),
-        form: JSON,
-        accept: JSON,
     }
 }
 

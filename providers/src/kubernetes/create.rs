@@ -1,10 +1,8 @@
 //! Making an object, or adopting our own.
 //!
-//! What is cluster-wide is claimed by a create that fails if it is there, and then filled in: two
-//! installations can never both have a namespace. What is in a namespace is looked at first and
-//! then applied; in a namespace that this process has just made there is nothing to look at. The
-//! server's answer says whether the apply made the object, and where it did not, what we had put
-//! onto somebody's object is taken off again.
+//! It is applied under a condition that holds only for what is not there ([`UNBORN`]): two hands
+//! can never both make an object, and what somebody else has made is not touched. Only where the
+//! server says that the name is taken is it looked at whose it is.
 
 use matih_model::{Applied, ErrorKind, OwnerMark, ProviderError};
 use serde_json::{Value as Json, json};
@@ -16,7 +14,11 @@ use super::live::Live;
 use super::manifest::Wanted;
 use super::mark;
 use super::place::Place;
-use super::wire::Reply;
+
+/// The state of which an object can only be made: states are numbered by the changes of a
+/// cluster's whole storage, and none is made by the first. A server-side apply of it makes what is
+/// not there (code 201), and of what is there it conflicts with every state.
+const UNBORN: &str = "1";
 
 /// Makes it.
 ///
@@ -27,15 +29,16 @@ pub(super) async fn create(
     wanted: &Wanted<'_>,
 ) -> Result<(Applied, Live), ProviderError> {
     let mut body = wanted.body(deed.call.secrets, deed.call.owner)?;
-    let mut unseen = deed.is_new || !deed.api.namespaced;
+    let mut refused = restless(&deed.place);
     for _ in 0..TRIES {
-        let there = if unseen { None } else { deed.look().await? };
-        unseen = false;
-        let Some(there) = there else {
-            match make(deed, wanted, &body).await? {
-                Some(made) => return Ok((deed.applied(&made, false), made)),
-                None => continue,
-            }
+        let taken = match make(deed, &body).await? {
+            Ok(made) => return Ok((deed.applied(&made, false), made)),
+            Err(taken) => taken,
+        };
+        let Some(there) = deed.look().await? else {
+            // It is gone again, or the server had another conflict.
+            refused = deed.refused(taken, None);
+            continue;
         };
         if let Some(mark) = &there.mark
             && mark::same(mark, deed.call.owner)
@@ -47,87 +50,30 @@ pub(super) async fn create(
         if let Some(now) = adopt(deed, &body, &there).await? {
             return Ok((deed.applied(&now, true), now));
         }
+        refused = restless(&deed.place);
     }
-    Err(restless(&deed.place))
+    Err(refused)
 }
 
-/// Makes what is not there; `None`: look again.
-async fn make(
-    deed: &Deed<'_>,
-    wanted: &Wanted<'_>,
-    body: &Json,
-) -> Result<Option<Live>, ProviderError> {
-    if !deed.api.namespaced {
-        return claim(deed, wanted, body).await;
-    }
+/// Makes what is not there; the inner error says that it is.
+async fn make(deed: &Deed<'_>, body: &Json) -> Result<Result<Live, Failure>, ProviderError> {
+    let mut body = body.clone();
+    body["metadata"]["resourceVersion"] = json!(UNBORN);
     deed.sent()?;
-    let how = How::default();
     let applied = deed
         .cluster
-        .apply(&deed.api, &deed.place, body, how, deed.until)
+        .apply(&deed.api, &deed.place, &body, How::default(), deed.until)
         .await;
     deed.acted()?;
-    let reply = applied.map_err(|failure| deed.refused(failure, None))?;
-    let now = live(reply.json)?;
-    if reply.code == 201 {
-        return Ok(Some(now));
+    match applied {
+        Ok(reply) if reply.code == 201 => Ok(Ok(live(reply.json)?)),
+        Ok(_) => Err(conflict(format!(
+            "{} came from somebody else, and the server put our fields on it against our condition",
+            deed.place
+        ))),
+        Err(failure) if failure.kind == ErrorKind::Conflict => Ok(Err(failure)),
+        Err(failure) => Err(deed.refused(failure, None)),
     }
-    // Somebody made it after our look: an empty apply takes off what only we have put on it.
-    deed.sent()?;
-    let bare = wanted.bare();
-    let taken_off = deed
-        .cluster
-        .apply(&deed.api, &deed.place, &bare, how, deed.until)
-        .await;
-    deed.acted()?;
-    let message = format!(
-        "{} came from somebody else while it was being created",
-        deed.place
-    );
-    Err(match taken_off {
-        Ok(_) => conflict(format!("{message}; it is left as it was")),
-        Err(failure) => conflict(format!(
-            "{message}, and our fields are on it: {}",
-            failure.message
-        )),
-    }
-    .with_hint(import(deed)))
-}
-
-/// Makes what is cluster-wide with nothing but our mark, and then fills it in.
-async fn claim(
-    deed: &Deed<'_>,
-    wanted: &Wanted<'_>,
-    body: &Json,
-) -> Result<Option<Live>, ProviderError> {
-    let mut posted = post(deed, &wanted.claim(deed.call.owner)?).await?;
-    if matches!(&posted, Err(failure) if failure.kind == ErrorKind::Invalid) {
-        // A kind of which nothing can be left out at first.
-        posted = post(deed, body).await?;
-    }
-    let mut there = match posted {
-        Ok(reply) => live(reply.json)?,
-        Err(failure) if failure.status.reason == "AlreadyExists" => return Ok(None),
-        Err(failure) => return Err(deed.refused(failure, None)),
-    };
-    for _ in 0..TRIES {
-        if let Some(now) = adopt(deed, body, &there).await? {
-            return Ok(Some(now));
-        }
-        let Some(now) = deed.look().await? else {
-            return Ok(None);
-        };
-        there = now;
-    }
-    Err(restless(&deed.place))
-}
-
-async fn post(deed: &Deed<'_>, body: &Json) -> Result<Result<Reply, Failure>, ProviderError> {
-    deed.sent()?;
-    let cluster = &deed.cluster;
-    let posted = cluster.post(&deed.api, &deed.place, body, deed.until).await;
-    deed.acted()?;
-    Ok(posted)
 }
 
 /// Brings our own object to what is wanted; `None`: it moved, look again.

@@ -70,27 +70,6 @@ impl<'a> Wanted<'a> {
         self.gvk.is("", "Secret")
     }
 
-    /// What identifies it to the server, and nothing else.
-    pub(super) fn bare(&self) -> Json {
-        let mut metadata = Map::new();
-        metadata.insert("name".to_owned(), json!(self.name));
-        if !self.namespace.is_empty() {
-            metadata.insert("namespace".to_owned(), json!(self.namespace));
-        }
-        json!({
-            "apiVersion": self.gvk.api_version(),
-            "kind": self.gvk.kind,
-            "metadata": metadata,
-        })
-    }
-
-    /// Only its name and mark: what claims an object before anything else is said of it.
-    pub(super) fn claim(&self, owner: &OwnerMark) -> Result<Json, ProviderError> {
-        let mut claim = self.bare();
-        self.marked(&mut claim, owner)?;
-        Ok(claim)
-    }
-
     /// All of it, secrets revealed, with its mark.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! [`Kubernetes`]: from a call to the cluster that it is about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,8 +38,6 @@ pub struct Kubernetes {
     clusters: Mutex<BTreeMap<String, Connected>>,
     /// What creates of this run asked for.
     asked: Mutex<BTreeMap<Address, Attributes>>,
-    /// Namespaces that this run made, by target and name.
-    made: Mutex<BTreeSet<(String, String)>>,
     /// What whole lists have just shown, by target and kind.
     marks: Mutex<BTreeMap<(String, Gvk), Shown>>,
     /// Beginnings and ends of changes so far.
@@ -68,7 +66,6 @@ impl Kubernetes {
             clusters: Mutex::default(),
             settings,
             asked: Mutex::default(),
-            made: Mutex::default(),
             marks: Mutex::default(),
             changes: AtomicU64::default(),
         }))
@@ -140,21 +137,10 @@ impl Kubernetes {
         asked.get(address).cloned()
     }
 
-    /// Remembers what a create asks for. Whether it is the first that asks at its address, in a
-    /// namespace that this run has made: then nothing of ours can be there.
-    fn remember(&self, call: &Call<'_>, place: &Place) -> bool {
+    /// Remembers what a create asks for.
+    fn remember(&self, call: &Call<'_>) {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = asked.insert(call.owner.address.clone(), call.attributes.clone());
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        before.is_none() && made.contains(&(place.target.clone(), place.namespace.clone()))
-    }
-
-    /// Remembers a namespace that was made just now.
-    fn remember_made(&self, place: &Place) {
-        if place.kind == "Namespace" && place.group.is_empty() {
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            made.insert((place.target.clone(), place.name.clone()));
-        }
+        asked.insert(call.owner.address.clone(), call.attributes.clone());
     }
 
     /// A number that is another one after every change by this process.
@@ -181,12 +167,6 @@ impl Kubernetes {
         let shown = known.remove(&(target.to_owned(), gvk.clone()))?;
         let holds = shown.when.elapsed() < FRESH && shown.changes == self.changes();
         holds.then_some(shown.marks)
-    }
-
-    /// A namespace that is to go may come back as somebody else's.
-    fn forget_made(&self, place: &Place) {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.remove(&(place.target.clone(), place.name.clone()));
     }
 
     /// The cluster that a call is about.
@@ -221,14 +201,10 @@ impl Kubernetes {
             Some(place) => same_object(place, &wanted)?,
             None => named(&api, &cluster.name, &wanted)?,
         };
-        let mut deed = Deed::new(call, cluster, api, place, self.settings.force_conflicts);
+        let deed = Deed::new(call, cluster, api, place, self.settings.force_conflicts);
         let (applied, live) = if is_new {
-            deed.is_new = self.remember(call, &deed.place);
-            let (applied, live) = create::create(&deed, &wanted).await?;
-            if !applied.adopted {
-                self.remember_made(&deed.place);
-            }
-            (applied, live)
+            self.remember(call);
+            create::create(&deed, &wanted).await?
         } else {
             update::update(&deed, &wanted).await?
         };
@@ -252,7 +228,6 @@ impl Kubernetes {
             Some(place) => place,
             None => named(&api, &cluster.name, &wanted)?,
         };
-        self.forget_made(&place);
         let deed = Deed::new(call, cluster, api, place, false);
         delete::delete(&deed).await
     }

@@ -211,13 +211,15 @@ async fn of_two_installations_only_one_gets_a_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_namespace_of_this_run_one_request_makes_an_object() {
+async fn one_request_makes_an_object_in_a_namespace_or_none() {
     let ground = ground!("fresh", true);
     let name = format!("{}-fresh", ground.namespace);
     let manifest = json!({"cluster": TARGET, "manifest": {"apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": name}}});
     let manifest: Attributes = serde_json::from_value(manifest).unwrap();
     let namespace = ground.hand("namespace");
+    let sent = || ground.cluster.wire.sent();
+    // What there is of kinds is asked once.
     namespace.create(&manifest).await.unwrap();
     let inside = |name: &str| {
         let mut object = config_map(name, json!({"a": "1"}));
@@ -225,13 +227,19 @@ async fn in_a_namespace_of_this_run_one_request_makes_an_object() {
         let attributes = json!({"cluster": TARGET, "manifest": object});
         serde_json::from_value::<Attributes>(attributes).unwrap()
     };
-    let sent = || ground.cluster.wire.sent();
     let before = sent();
     let hand = ground.hand("c");
     let first = hand.create(&inside("c")).await.unwrap();
     assert_eq!((sent() - before, first.adopted), (1, false));
     let again = hand.create(&inside("c")).await.unwrap();
-    assert!(again.adopted, "asked twice, it looks before it acts");
+    assert!(again.adopted, "it is looked at whose it is");
+    let other = format!("{name}-2");
+    let text = serde_json::to_string(&manifest).unwrap();
+    let second: Attributes = serde_json::from_str(&text.replace(&name, &other)).unwrap();
+    let (before, wide) = (sent(), ground.hand("namespace-2"));
+    let made = wide.create(&second).await.unwrap();
+    assert_eq!((sent() - before, made.adopted), (1, false));
+    wide.delete(&made, &second).await.unwrap();
     // What the cluster itself has put there is not ours, and stays as it is.
     let path = format!("/api/v1/namespaces/{name}/configmaps/kube-root-ca.crt");
     let root = loop {

@@ -63,6 +63,11 @@ fn object(name: &str) -> Json {
         "metadata": {"name": name, "namespace": "n", "uid": "u", "resourceVersion": "1"}})
 }
 
+/// Something of this name is there.
+fn taken() -> Act {
+    Act::Say(409, json!({"reason": "Conflict", "message": "modified"}))
+}
+
 fn absent() -> Act {
     Act::Say(404, json!({"reason": "NotFound"}))
 }
@@ -124,11 +129,12 @@ async fn a_look_is_tried_again() {
         ("GET", 0) => Act::Say(503, json!({})),
         ("GET", 1) => Act::Close,
         ("GET", _) => absent(),
+        ("PATCH", 0) => taken(),
         _ => Act::Say(201, object("c")),
     })
     .await;
     create(&fake.provider, "c").await.unwrap();
-    assert_eq!((fake.of("GET").len(), fake.of("PATCH").len()), (3, 1));
+    assert_eq!((fake.of("GET").len(), fake.of("PATCH").len()), (3, 2));
 }
 
 #[tokio::test]
@@ -141,7 +147,8 @@ async fn a_server_that_has_just_come_back_is_not_believed_when_it_forbids() {
         ("GET", 0) => Act::Close,
         ("GET", 1) => forbids(),
         ("GET", _) => absent(),
-        ("PATCH", 0) => forbids(),
+        ("PATCH", 0) => taken(),
+        ("PATCH", 1) => forbids(),
         _ => {
             let quota = "forbidden: exceeded quota";
             Act::Say(403, json!({"reason": "Forbidden", "message": quota}))
@@ -159,19 +166,39 @@ async fn a_server_that_has_just_come_back_is_not_believed_when_it_forbids() {
 }
 
 #[tokio::test]
-async fn what_somebody_made_in_the_middle_is_left_as_it_was() {
+async fn what_is_there_already_is_not_touched_by_a_create() {
     let fake = Fake::new(|seen, _| match seen.method.as_str() {
-        "GET" => absent(),
-        _ => Act::Say(200, object("c")),
+        "GET" => Act::Say(200, object("c")),
+        _ => taken(),
     })
     .await;
     let error = create(&fake.provider, "c").await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict);
+    assert!(error.message.contains("there already"), "{error}");
     let patches = fake.of("PATCH");
-    assert_eq!(patches.len(), 2);
-    let last: Json = serde_json::from_str(&patches[1].body).unwrap();
-    let bare = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n"}});
-    assert_eq!(last, bare, "an empty apply takes our fields off");
+    assert_eq!(patches.len(), 1);
+    let body: Json = serde_json::from_str(&patches[0].body).unwrap();
+    assert_eq!(body["metadata"]["resourceVersion"], "1", "only what is not");
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_no_condition_is_not_trusted() {
+    let fake = Fake::new(|_, _| Act::Say(200, object("c"))).await;
+    let error = create(&fake.provider, "c").await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    assert!(error.message.contains("against our condition"), "{error}");
+}
+
+#[tokio::test]
+async fn a_conflict_over_what_is_not_there_is_told_in_the_servers_words() {
+    let fake = Fake::new(|seen, _| match seen.method.as_str() {
+        "GET" => absent(),
+        _ => taken(),
+    })
+    .await;
+    let error = create(&fake.provider, "c").await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    assert!(error.message.contains("modified"), "{error}");
 }
 
 #[tokio::test]
