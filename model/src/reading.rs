@@ -95,7 +95,8 @@ impl From<Version> for Tokens {
 pub struct Observed {
     /// The provider's name for it.
     pub remote_id: RemoteId,
-    /// What is set on it, also what the server filled in.
+    /// What is set on it, also what the server filled in. What cannot be seen on it may be told
+    /// back as it was asked; a reference in it stands for what was applied.
     pub attributes: Attributes,
     /// What it tells of itself.
     pub outputs: Attributes,

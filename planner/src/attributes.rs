@@ -112,6 +112,12 @@ impl<'a> Walk<'_, 'a> {
             wanted.map(|it| self.of.wanted(it)),
             was.map(|it| self.of.was(it)),
         );
+        let seen = match seen {
+            // What a provider cannot see it tells back as it was asked, and it may be asked by a
+            // reference.
+            Seen::There(Value::Ref(reference)) => Seen::There(self.of.applied(reference)),
+            seen => seen,
+        };
         // What decides the shape of the other side: what was read, or else what was applied.
         let there = match seen {
             Seen::There(value) => Some(value),

@@ -1,9 +1,10 @@
 //! What counts as a difference, and what a difference comes to.
 
 use matih_model::{Observed, Op, Reading, Recorded, Snapshot, Value};
+use matih_planner::drift;
 use serde_json::json;
 
-use crate::world::{Case, at, res};
+use crate::world::{Case, at, catalog, res};
 
 fn update(line: &str) -> String {
     format!("update box/a {line}")
@@ -223,6 +224,23 @@ fn an_explicit_nothing_is_no_drift_where_nothing_is() {
     let gone = Case::same([a()]).sees("box/a", |it| _ = it.attributes.remove("size"));
     assert_eq!(gone.acts(), [""; 0]);
     assert_eq!(Case::new([res("box/a")], [a()]).acts(), ["update box/a"]);
+}
+
+#[test]
+fn a_reference_that_a_reading_tells_back_stands_for_what_was_applied() {
+    let graph = || [res("box/a").refers("size", "box/b", "id"), res("box/b")];
+    let told_back = |case: Case| {
+        case.sees("box/a", |it| {
+            let asked = graph()[0].0.attributes.get("size").cloned();
+            it.attributes.insert("size", asked.unwrap());
+        })
+    };
+    let case = told_back(Case::same(graph())).read("box/b", Reading::Unchanged);
+    assert_eq!(case.acts(), [""; 0]);
+    let report = drift(case.base.as_ref().unwrap(), &case.observation, catalog());
+    assert!(report.in_sync(), "{report:?}");
+    let other = Case::new(graph(), [res("box/a").set("size", 7), res("box/b")]);
+    assert_eq!(told_back(other).acts(), ["update box/a"]);
 }
 
 #[test]
