@@ -3,13 +3,18 @@
 //! `MATIH_FAILPOINT=boundary:N=kill` makes the process send itself SIGKILL when it crosses its
 //! N-th boundary, counted from 1 over all tenants, runs and recoveries of the process. It is the
 //! crash of reliability.md: nothing is flushed, nothing is released. `boundary:N=stop` sends
-//! SIGSTOP: the process sleeps, perhaps past its lease, until SIGCONT. `MATIH_BOUNDARY_COUNT=FILE`
-//! writes into FILE, at the end of the process, how many boundaries it has crossed. Without these
-//! two variables this module does nothing but add one.
+//! SIGSTOP: the process sleeps, perhaps past its lease, until SIGCONT. `each:POINTS:FILE=kill`
+//! kills at the first boundary of one of these points (`run`, `Sent`, `Sent+Acted`) that FILE does
+//! not name, and names it there: who repeats a command until it lives has killed it at each of
+//! them, once. `MATIH_BOUNDARY_COUNT=FILE` writes into FILE, at the end of the process, how many
+//! boundaries it has crossed. Without these two variables this module does nothing but add one.
 
+use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use matih_executor::Boundary;
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::failure::Failure;
@@ -18,16 +23,29 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(crate) struct Failpoint {
     crossed: AtomicUsize,
-    strikes: Option<(usize, Signal)>,
+    strikes: Option<Strike>,
     count_into: Option<PathBuf>,
+}
+
+/// Where it strikes.
+#[derive(Debug, PartialEq, Eq)]
+enum Strike {
+    /// At the boundary of this number.
+    At(usize, Signal),
+    /// At each boundary of these points, once in the life of the file.
+    Each {
+        points: Vec<String>,
+        file: PathBuf,
+        struck: BTreeSet<String>,
+    },
 }
 
 impl Failpoint {
     /// As the environment says.
     ///
     /// # Errors
-    /// `MATIH_FAILPOINT` is set and says something else than `boundary:N=kill` or `=stop`: a test
-    /// that misspells it must not pass.
+    /// `MATIH_FAILPOINT` is set and says something else than the forms above: a test that
+    /// misspells it must not pass.
     pub(crate) fn from_environment() -> Result<Self, Failure> {
         let strikes = match std::env::var("MATIH_FAILPOINT") {
             Ok(text) => Some(parse(&text)?),
@@ -41,19 +59,44 @@ impl Failpoint {
     }
 
     /// Crosses one boundary.
-    pub(crate) fn cross(&self) {
+    pub(crate) fn cross(&self, boundary: &Boundary) {
         let number = self.crossed.fetch_add(1, Ordering::SeqCst) + 1;
-        match self.strikes {
-            Some((at, signal)) if at == number => {
-                let _ = kill_process(getpid(), signal);
-                if signal == Signal::KILL {
-                    // It cannot be caught; should it not be delivered, nothing may go on.
-                    std::process::abort();
-                }
+        let signal = match &self.strikes {
+            Some(Strike::At(at, signal)) if *at == number => *signal,
+            Some(Strike::Each {
+                points,
+                file,
+                struck,
+            }) if is_new(boundary, points, struck) => {
+                name_in(file, boundary);
+                Signal::KILL
             }
-            _ => {}
+            _ => return,
+        };
+        let _ = kill_process(getpid(), signal);
+        if signal == Signal::KILL {
+            // It cannot be caught; should it not be delivered, nothing may go on.
+            std::process::abort();
         }
     }
+}
+
+fn is_new(boundary: &Boundary, points: &[String], struck: &BTreeSet<String>) -> bool {
+    let name = boundary.to_string();
+    let point = match boundary {
+        Boundary::Run(_) => "run",
+        Boundary::Action { .. } => name.rsplit(' ').next().unwrap_or_default(),
+    };
+    points.iter().any(|it| it == point) && !struck.contains(&name)
+}
+
+/// A boundary that is not named is struck again and again, which the test that repeats sees.
+fn name_in(file: &PathBuf, boundary: &Boundary) {
+    let opened = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file);
+    let _ = opened.and_then(|mut file| writeln!(file, "{boundary}"));
 }
 
 impl Drop for Failpoint {
@@ -66,40 +109,87 @@ impl Drop for Failpoint {
     }
 }
 
-fn parse(text: &str) -> Result<(usize, Signal), Failure> {
-    let (number, deed) = text
-        .strip_prefix("boundary:")
-        .and_then(|text| text.split_once('='))
-        .unwrap_or_default();
+fn parse(text: &str) -> Result<Strike, Failure> {
+    let (place, deed) = text.rsplit_once('=').unwrap_or_default();
     let signal = match deed {
         "kill" => Some(Signal::KILL),
         "stop" => Some(Signal::STOP),
         _ => None,
     };
-    let number = number.parse().ok().filter(|number| *number > 0);
-    number.zip(signal).ok_or_else(|| {
-        let forms = "boundary:N=kill nor boundary:N=stop";
-        Failure::usage(format!("MATIH_FAILPOINT is `{text}`, and neither {forms}"))
+    let strike = match (place.split_once(':'), signal) {
+        (Some(("boundary", number)), Some(signal)) => {
+            let number = number.parse().ok().filter(|number| *number > 0);
+            number.map(|number| Strike::At(number, signal))
+        }
+        (Some(("each", rest)), Some(Signal::KILL)) => rest.split_once(':').map(|(points, file)| {
+            let names = std::fs::read_to_string(file).unwrap_or_default();
+            Strike::Each {
+                points: points.split('+').map(str::to_owned).collect(),
+                file: PathBuf::from(file),
+                struck: names.lines().map(str::to_owned).collect(),
+            }
+        }),
+        _ => None,
+    };
+    strike.ok_or_else(|| {
+        let forms = "boundary:N=kill, boundary:N=stop nor each:POINTS:FILE=kill";
+        Failure::usage(format!("MATIH_FAILPOINT is `{text}`, and none of {forms}"))
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use matih_executor::{ActionPoint, RunPoint};
+    use matih_model::ActionIndex;
+
     use super::*;
+
+    fn boundary(point: ActionPoint) -> Boundary {
+        Boundary::Action {
+            index: ActionIndex(0),
+            address: "acme/dns.record/www".parse().unwrap(),
+            verb: "create",
+            attempt: 1,
+            point,
+        }
+    }
 
     #[test]
     fn a_failpoint_that_makes_no_sense_is_refused() {
-        assert_eq!(parse("boundary:12=kill"), Ok((12, Signal::KILL)));
-        assert_eq!(parse("boundary:3=stop"), Ok((3, Signal::STOP)));
+        assert_eq!(parse("boundary:12=kill"), Ok(Strike::At(12, Signal::KILL)));
+        assert_eq!(parse("boundary:3=stop"), Ok(Strike::At(3, Signal::STOP)));
         for bad in [
             "",
             "boundary:0=kill",
             "boundary:x=kill",
             "boundary:1=panic",
             "1=kill",
+            "each:Sent=kill",
+            "each:Sent:file=stop",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_boundary_of_a_point_is_new_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("struck");
+        let text = format!("each:run+Sent:{}=kill", file.display());
+        let sees = |boundary: &Boundary| match parse(&text) {
+            Ok(Strike::Each { points, struck, .. }) => is_new(boundary, &points, &struck),
+            other => panic!("{other:?}"),
+        };
+        let (sent, begun) = (
+            boundary(ActionPoint::Sent),
+            Boundary::Run(RunPoint::RunOpened),
+        );
+        assert!(sees(&sent) && sees(&begun));
+        assert!(!sees(&boundary(ActionPoint::Acted)), "another point");
+        name_in(&file, &sent);
+        assert!(!sees(&sent) && sees(&begun));
+        name_in(&file, &begun);
+        assert!(!sees(&sent) && !sees(&begun));
     }
 
     #[test]
@@ -111,8 +201,8 @@ mod tests {
             strikes: None,
             count_into: Some(path.clone()),
         };
-        failpoint.cross();
-        failpoint.cross();
+        failpoint.cross(&boundary(ActionPoint::Sent));
+        failpoint.cross(&boundary(ActionPoint::Acted));
         drop(failpoint);
         assert_eq!(std::fs::read_to_string(path).unwrap(), "2\n");
     }

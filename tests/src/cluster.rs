@@ -9,6 +9,7 @@
 //! `MATIH_TEST_CLUSTER` names the run folder of a cluster that `tests/cluster/cluster up` started.
 
 mod audit;
+pub mod deeds;
 pub mod ground;
 pub mod life;
 mod listing;
@@ -308,7 +309,7 @@ impl Cluster {
     #[must_use]
     #[track_caller]
     pub fn facts(&self, sandbox: &Sandbox, tenant: &str, settled: &[&str]) -> Facts {
-        Facts::look(sandbox, tenant, settled).with(self.marked(None))
+        Facts::look(sandbox, tenant, settled).with(self.marked(Some(tenant)))
     }
 
     /// All objects of the cluster but leases and events.

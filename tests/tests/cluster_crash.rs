@@ -5,40 +5,21 @@
 //! 1 all of them are (`tests/run cluster-crash-all`), by so many `MATIH_CLUSTER_CRASH_WORKERS`.
 //! Without a cluster the tests say so and pass.
 
-use std::collections::BTreeMap;
-use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use matih_tests::acme::{self, ACME, example};
+use matih_tests::Running;
 use matih_tests::cluster::Cluster;
-use matih_tests::crash::{COUNT, FAILPOINT, SIGKILL, difference, verdict};
-use matih_tests::{Output, Running, Sandbox};
-use serde_json::Value;
+use matih_tests::cluster::deeds::{DEEDS, Good, Life};
+use matih_tests::crash::{FAILPOINT, verdict};
 
 /// Boundaries between two visits; prime, so that all six points of an action have their turn.
 const STRIDE: usize = 149;
 /// Lives side by side: most of a life is waiting for a namespace to go.
 const WORKERS: usize = 3;
-/// The deeds of a life, in order.
-const DEEDS: [&str; 4] = ["create", "update", "rollback", "destroy"];
 /// How often a command is repeated at most after the cluster was killed under it.
 const TRIES: usize = 8;
-
-/// What a deed comes to when nobody disturbs it.
-struct Good {
-    boundaries: usize,
-    end: BTreeMap<String, Value>,
-}
-
-/// One tenant through its whole life.
-struct Life<'a> {
-    cluster: &'a Cluster,
-    sandbox: Sandbox,
-    tenant: String,
-    first: String,
-}
 
 /// What all lives came to, by deed.
 #[derive(Default)]
@@ -49,134 +30,40 @@ struct Tally {
     lost: usize,
 }
 
-impl<'a> Life<'a> {
-    fn new(cluster: &'a Cluster, tenant: &str) -> Self {
-        let sandbox = cluster.sandbox();
-        let first = example("acme").replace(ACME, tenant);
-        sandbox.write("acme.toml", &first);
-        Self {
-            cluster,
-            sandbox,
-            tenant: tenant.to_owned(),
-            first,
+/// A whole life in which each deed is killed once, at this share of its boundaries.
+fn disturb(
+    life: &Life<'_>,
+    at: usize,
+    good: &[Good],
+    tally: &Mutex<Vec<Tally>>,
+) -> Result<(), String> {
+    let most = good.iter().map(|it| it.boundaries).max().unwrap_or(1);
+    for ((name, good), index) in DEEDS.into_iter().zip(good).zip(0..) {
+        let deed = life.prepare(name);
+        let boundary = (at * good.boundaries).div_ceil(most);
+        let place = format!("{name} killed at {boundary} of {}", good.boundaries);
+        let failpoint = format!("boundary:{boundary}=kill");
+        let crashed = life.carry_out(&deed, (FAILPOINT, &failpoint));
+        if crashed.status.is_some() {
+            return Err(format!("{place}: it lived\n{crashed}"));
         }
-    }
-
-    /// Prepares a deed: its words, and those of the plan that is empty when it is done.
-    #[track_caller]
-    fn prepare(&self, deed: &str) -> (Vec<String>, &'static [&'static str]) {
-        let words: Vec<&str> = match deed {
-            "update" => {
-                acme::edit(&self.sandbox);
-                acme::APPLY.to_vec()
-            }
-            "rollback" => {
-                let to = self.sandbox.read("created");
-                self.sandbox.write("acme.toml", &self.first);
-                let mut words = acme::ROLLBACK.to_vec();
-                let at = words.iter().position(|word| *word == "1").unwrap();
-                words[at] = to.trim();
-                return (self.renamed(&words), acme::PLAN);
-            }
-            "destroy" => return (self.renamed(acme::DESTROY), acme::PLAN_DESTROY),
-            _ => acme::APPLY.to_vec(),
-        };
-        (self.renamed(&words), acme::PLAN)
-    }
-
-    fn renamed(&self, words: &[&str]) -> Vec<String> {
-        let named = |word: &&str| if *word == ACME { &*self.tenant } else { *word }.to_owned();
-        words.iter().map(named).collect()
-    }
-
-    /// Notes the snapshot that a rollback leads to.
-    #[track_caller]
-    fn note_created(&self) {
-        let output = self
-            .sandbox
-            .run(&["history", &self.tenant, "-o", "json"])
-            .exits(0);
-        let history: Value = serde_json::from_str(&output.stdout).unwrap();
-        let last = history.as_array().and_then(|all| all.last()).unwrap();
-        let serial = last["revision"]
-            .as_u64()
-            .unwrap_or_else(|| panic!("{output}"));
-        self.sandbox.write("created", &serial.to_string());
-    }
-
-    /// A whole life that nobody disturbs.
-    #[track_caller]
-    fn undisturbed(&self) -> Vec<Good> {
-        let mut all = Vec::new();
-        for deed in DEEDS {
-            let (words, settled) = self.prepare(deed);
-            let mut command = self.sandbox.command(&words);
-            command.env(COUNT, self.sandbox.path("boundaries"));
-            let output = run(command).exits(0);
-            let facts = self.cluster.facts(&self.sandbox, &self.tenant, settled);
-            let findings = facts.findings();
-            assert!(
-                findings.is_empty(),
-                "{deed} undisturbed:\n{findings}{output}"
-            );
-            if deed == "create" {
-                self.note_created();
-            }
-            all.push(Good {
-                boundaries: self.sandbox.read("boundaries").trim().parse().unwrap(),
-                end: facts.end_state(),
-            });
+        let output = life.sandbox.run(&deed.words);
+        let (findings, wrong) = life.judge(&deed, good, &output);
+        let mut tally = tally.lock().unwrap();
+        tally[index].killed += 1;
+        tally[index].orphans += findings.orphaned.len();
+        tally[index].lost += findings.lost.len();
+        if !wrong.is_empty() {
+            return Err(format!("{place}:\n{wrong}"));
         }
-        all
+        tally[index].recovered += 1;
     }
-
-    /// A whole life in which each deed is killed once, at this share of its boundaries.
-    fn disturbed(&self, at: usize, good: &[Good], tally: &Mutex<Vec<Tally>>) -> Result<(), String> {
-        let most = good.iter().map(|it| it.boundaries).max().unwrap_or(1);
-        for ((deed, good), index) in DEEDS.into_iter().zip(good).zip(0..) {
-            let (words, settled) = self.prepare(deed);
-            let boundary = (at * good.boundaries).div_ceil(most);
-            let place = format!("{deed} killed at {boundary} of {}", good.boundaries);
-            let mut command = self.sandbox.command(&words);
-            command.env(FAILPOINT, format!("boundary:{boundary}=kill"));
-            let crashed = run(command);
-            if crashed.status.is_some() {
-                return Err(format!("{place}: it lived\n{crashed}"));
-            }
-            let output = self.sandbox.run(&words);
-            let facts = self.cluster.facts(&self.sandbox, &self.tenant, settled);
-            let findings = facts.findings();
-            let mut wrong = verdict(&findings, &output);
-            wrong += &difference(&good.end, &facts.end_state());
-            let mut tally = tally.lock().unwrap();
-            tally[index].killed += 1;
-            tally[index].orphans += findings.orphaned.len();
-            tally[index].lost += findings.lost.len();
-            if !wrong.is_empty() {
-                return Err(format!("{place}:\n{wrong}{output}"));
-            }
-            tally[index].recovered += 1;
-            drop(tally);
-            if deed == "create" {
-                self.note_created();
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// A number from the environment.
 fn number(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
-
-/// Runs to the end; only SIGKILL ever ends it without a code.
-#[track_caller]
-fn run(mut command: std::process::Command) -> Output {
-    let output = command.output().unwrap();
-    let signal = output.status.signal();
-    assert!(matches!(signal, None | Some(SIGKILL)), "signal {signal:?}");
-    output.into()
 }
 
 #[test]
@@ -197,7 +84,7 @@ fn a_kill_of_matih_at_any_boundary_loses_nothing() {
             scope.spawn(move || {
                 // Names of things are made of the slug, so each worker has an end of its own.
                 let tenant = format!("crash-{worker}");
-                let good = Life::new(cluster, &tenant).undisturbed();
+                let good = Life::new(cluster, &tenant).undisturbed(&[]);
                 let counts: Vec<usize> = good.iter().map(|it| it.boundaries).collect();
                 let most = counts.iter().copied().max().unwrap_or_default();
                 *counted.lock().unwrap() = counts;
@@ -207,7 +94,7 @@ fn a_kill_of_matih_at_any_boundary_loses_nothing() {
                         return;
                     }
                     let life = Life::new(cluster, &tenant);
-                    if let Err(wrong) = life.disturbed(at, &good, tally) {
+                    if let Err(wrong) = disturb(&life, at, &good, tally) {
                         failures.lock().unwrap().push(wrong);
                         // What it left would be in the way of the next life.
                         let namespace = format!("own-{tenant}");
@@ -246,8 +133,8 @@ fn a_kill_of_the_api_server_or_of_etcd_under_an_apply_loses_nothing() {
     for (program, boundary) in places {
         let tenant = format!("under-{program}");
         let life = Life::new(&cluster, &tenant);
-        let (words, settled) = life.prepare("create");
-        let mut command = life.sandbox.command(&words);
+        let deed = life.prepare("create");
+        let mut command = life.sandbox.command(&deed.words);
         command.env(FAILPOINT, format!("boundary:{boundary}=stop"));
         let mut apply = Running::start(&life.sandbox, command, "apply");
         // It sleeps in the midst of its requests, the server dies, and it goes on without one.
@@ -261,10 +148,11 @@ fn a_kill_of_the_api_server_or_of_etcd_under_an_apply_loses_nothing() {
                 break;
             }
             repeated += 1;
-            last = life.sandbox.run(&words);
+            last = life.sandbox.run(&deed.words);
         }
         let last = last.exits(0);
-        let findings = cluster.facts(&life.sandbox, &tenant, settled).findings();
+        let settled = ["plan", "acme.toml"];
+        let findings = cluster.facts(&life.sandbox, &tenant, &settled).findings();
         let wrong = verdict(&findings, &last);
         assert!(wrong.is_empty(), "{program} killed at {boundary}:\n{wrong}");
         cluster.clear(&[&format!("own-{tenant}")]);

@@ -15,7 +15,7 @@ pub(crate) struct RunOnlooker<'a>(pub(crate) &'a Workshop);
 impl Onlooker for RunOnlooker<'_> {
     fn cross(&self, boundary: &Boundary) -> Answer {
         tracing::trace!(%boundary, "crossed");
-        self.0.failpoint.cross();
+        self.0.failpoint.cross(boundary);
         self.0.interrupt.answer()
     }
 
