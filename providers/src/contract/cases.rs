@@ -8,8 +8,8 @@ use super::marks::{
 };
 use super::rehearsals::rehearse_changes_nothing;
 use super::tokens::{
-    list_shows_one_installation_and_tenant, token_differs_when_ours_was_changed,
-    token_stays_when_the_server_changes_its_own,
+    list_of_a_stranger_gives_the_token_of_what_was_made, list_shows_one_installation_and_tenant,
+    token_differs_when_ours_was_changed, token_stays_when_the_server_changes_its_own,
 };
 use super::{Bench, Case};
 
@@ -55,6 +55,7 @@ cases! {
     read_of_an_unknown_kind_is_never_missing
     token_stays_when_the_server_changes_its_own
     token_differs_when_ours_was_changed
+    list_of_a_stranger_gives_the_token_of_what_was_made
     list_shows_one_installation_and_tenant
     rehearse_changes_nothing
 }

@@ -26,6 +26,9 @@ pub trait Bench: Send + Sync {
     /// The provider under proof. Every call gives the same one.
     fn provider(&self) -> Arc<dyn Provider>;
 
+    /// The provider as another process has it, which has made nothing and remembers nothing.
+    fn stranger(&self) -> Arc<dyn Provider>;
+
     /// The object to play with.
     fn sample(&self) -> Sample;
 

@@ -26,6 +26,18 @@ pub(super) async fn token_differs_when_ours_was_changed(bench: &dyn Bench) -> Re
     holds(after.version != made.version, "the token stayed")
 }
 
+pub(super) async fn list_of_a_stranger_gives_the_token_of_what_was_made(
+    bench: &dyn Bench,
+) -> Result {
+    let hand = Hand::new(bench)?;
+    let made = worked(hand.create(&hand.sample.first).await)?;
+    let stranger = bench.stranger();
+    let (here, tenant) = (&hand.owner.installation, hand.owner.tenant());
+    let listed = worked(stranger.list(here, tenant).await)?;
+    let tokens: Vec<_> = listed.iter().map(|it| it.version.ours()).collect();
+    same("token", &tokens, &vec![made.version.ours()])
+}
+
 pub(super) async fn list_shows_one_installation_and_tenant(bench: &dyn Bench) -> Result {
     let hand = Hand::new(bench)?;
     let made = worked(hand.create(&hand.sample.first).await)?;

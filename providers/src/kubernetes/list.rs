@@ -11,6 +11,7 @@ use super::look::{in_words_of, of};
 use super::mark;
 use super::provider::Kubernetes;
 use super::ready::{Readiness, readiness};
+use super::token::token;
 
 /// All objects of an installation and tenant, of every kind that our role lets us list, in every
 /// cluster.
@@ -101,8 +102,9 @@ fn one(provider: &Kubernetes, target: &str, live: &Live, owner: &OwnerMark) -> O
         None => in_words_of(live, &live.body, &place),
     };
     if manifest.is_none() {
-        // Made over more than was asked for: to be looked at closely, once, by its manifest.
-        observed.version = observed.version.of_ours();
+        // What we own is what was asked for, unless somebody took some of it since: then its
+        // manifest makes another token, and a look shows what they did.
+        observed.version = token(live, None).of_ours();
     }
     let note = |name: &str| text(&live.body, &["metadata", "annotations", name]);
     observed.attributes.insert("cluster", note(mark::CLUSTER));

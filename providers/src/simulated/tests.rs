@@ -171,6 +171,10 @@ impl Bench for OnBench {
         self.provider.clone()
     }
 
+    fn stranger(&self) -> Arc<dyn Provider> {
+        self.provider.clone()
+    }
+
     fn sample(&self) -> Sample {
         self.sample.clone()
     }

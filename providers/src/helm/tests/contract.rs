@@ -21,6 +21,11 @@ impl Bench for HelmBench {
         self.own.clone()
     }
 
+    fn stranger(&self) -> Arc<dyn Provider> {
+        let word = self.release.trim_start_matches("sample-").to_owned();
+        Arc::new(Own::new(self.ground.stranger.clone(), word))
+    }
+
     fn sample(&self) -> Sample {
         let form = |text: &str| {
             let values = json!({ "text": text, "number": 5, "list": ["a", 1], "nothing": null });

@@ -56,6 +56,8 @@ pub(super) const CHART: &[(&str, &str)] = &[
 /// A namespace of a real cluster.
 pub(super) struct Ground {
     pub(super) provider: Arc<HelmProvider>,
+    /// The same cluster, in the hands of another process.
+    pub(super) stranger: Arc<HelmProvider>,
     pub(super) cluster: Arc<Cluster>,
     pub(super) namespace: String,
     /// Unlike any other ground's.
@@ -92,13 +94,13 @@ impl Ground {
             default: true,
             ..ClusterSettings::default()
         };
-        let kubernetes = Kubernetes::new(KubernetesSettings {
+        let clusters = KubernetesSettings {
             concurrency: 16,
             force_conflicts: false,
             timeout: Duration::from_secs(20),
             clusters: BTreeMap::from([(TARGET.to_owned(), cluster)]),
-        });
-        let kubernetes = kubernetes.unwrap();
+        };
+        let kubernetes = Kubernetes::new(clusters.clone()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in CHART {
             let path = folder.path().join("charts/sample").join(path);
@@ -117,7 +119,9 @@ impl Ground {
             embedded: Vec::new(),
         };
         let cluster = kubernetes.cluster(TARGET).await.unwrap();
+        let others = Kubernetes::new(clusters).unwrap();
         let ground = Self {
+            stranger: HelmProvider::new(settings.clone(), others).unwrap(),
             provider: HelmProvider::new(settings, kubernetes).unwrap(),
             cluster,
             namespace: format!("helm-{name}-{word}"),

@@ -7,6 +7,7 @@ use matih_model::{Kind, Provider, Reading, RemoteId, Value};
 use serde_json::{Value as Json, json};
 
 use super::super::place::{Gvk, Place, collection};
+use super::super::provider::Kubernetes;
 use super::ground::Ground;
 use crate::contract::{self, Bench, Own, Sample};
 
@@ -39,6 +40,11 @@ struct KubernetesBench {
 }
 
 impl KubernetesBench {
+    fn own(&self, provider: Arc<Kubernetes>) -> Arc<dyn Provider> {
+        let word = format!("{}-{}", self.ground.installation, self.number);
+        Arc::new(Own::new(provider, word).with_quiet(quiet))
+    }
+
     fn patch(&self, id: &RemoteId, patch: &Json) {
         let place = Place::parse(id).unwrap();
         let version = self.play.first["apiVersion"].as_str().unwrap();
@@ -56,8 +62,11 @@ impl KubernetesBench {
 
 impl Bench for KubernetesBench {
     fn provider(&self) -> Arc<dyn Provider> {
-        let word = format!("{}-{}", self.ground.installation, self.number);
-        Arc::new(Own::new(self.ground.provider.clone(), word).with_quiet(quiet))
+        self.own(self.ground.provider.clone())
+    }
+
+    fn stranger(&self) -> Arc<dyn Provider> {
+        self.own(self.ground.stranger.clone())
     }
 
     fn sample(&self) -> Sample {

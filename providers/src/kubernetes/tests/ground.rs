@@ -46,6 +46,8 @@ pub(super) fn config_map(name: &str, data: Json) -> Json {
 /// A namespace of a real cluster.
 pub(super) struct Ground {
     pub(super) provider: Arc<Kubernetes>,
+    /// The same cluster, in the hands of another process.
+    pub(super) stranger: Arc<Kubernetes>,
     pub(super) cluster: Arc<Cluster>,
     pub(super) namespace: String,
     /// Unlike any other ground's.
@@ -80,10 +82,11 @@ impl Ground {
                 },
             )]),
         };
-        let provider = Kubernetes::new(settings).unwrap();
+        let provider = Kubernetes::new(settings.clone()).unwrap();
         let cluster = provider.cluster(TARGET).await.unwrap();
         let ground = Self {
             provider,
+            stranger: Kubernetes::new(settings).unwrap(),
             cluster,
             namespace: format!("kube-{name}-{unique}"),
             installation: format!("test-{unique}"),
