@@ -48,6 +48,8 @@ pub enum Reason {
     SpecChanged,
     /// What is there is not what was applied.
     Drifted,
+    /// It is as it was applied, and its owner mark is not on it: nobody could tell whose it is.
+    Unmarked,
     /// It was applied and is gone.
     Missing,
     /// What it refers to changes in the same plan.
@@ -79,6 +81,7 @@ impl fmt::Display for Reason {
             Self::New => f.write_str("not there yet"),
             Self::SpecChanged => f.write_str("the spec has changed"),
             Self::Drifted => f.write_str("changed outside of matih"),
+            Self::Unmarked => f.write_str("it does not bear our mark"),
             Self::Missing => f.write_str("deleted outside of matih"),
             Self::DependencyChanged(address) => write!(f, "{address} changes"),
             Self::ImmutableChanged(paths) => {

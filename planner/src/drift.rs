@@ -22,6 +22,8 @@ pub enum Drift {
         /// By path.
         attributes: Vec<AttributeChange>,
     },
+    /// As it was applied, and without our mark.
+    Unmarked,
     /// Not there any more.
     Missing,
     /// It cannot be said, and why. Never counts as in sync.
@@ -47,7 +49,8 @@ impl DriftReport {
 
     /// Whether some resource is known to have changed or gone.
     pub fn has_drifted(&self) -> bool {
-        let drifted = |it: &Drift| matches!(it, Drift::Changed { .. } | Drift::Missing);
+        let drifted =
+            |it: &Drift| matches!(it, Drift::Changed { .. } | Drift::Unmarked | Drift::Missing);
         self.resources.values().any(drifted)
     }
 }
@@ -63,10 +66,10 @@ pub fn drift(base: &Snapshot, observation: &Observation, catalog: &Catalog) -> D
             (Some(Reading::Present(observed)), Some(schema)) => {
                 let ignore = &recorded.resource.lifecycle.ignore_changes;
                 let attributes = differences(schema, recorded, observed, ignore);
-                if attributes.is_empty() {
-                    Drift::InSync
-                } else {
-                    Drift::Changed { attributes }
+                match (attributes.is_empty(), &observed.owner) {
+                    (false, _) => Drift::Changed { attributes },
+                    (true, None) => Drift::Unmarked,
+                    (true, Some(_)) => Drift::InSync,
                 }
             }
             (Some(Reading::Present(_)), None) => Drift::Unknown {

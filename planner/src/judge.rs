@@ -72,14 +72,14 @@ impl Judge<'_> {
             Judgement::Replace(Reason::Requested, attributes)
         } else if !forcing.is_empty() {
             Judgement::Replace(Reason::ImmutableChanged(forcing), attributes)
-        } else if recorded.unsettled || !attributes.is_empty() {
+        } else if recorded.unsettled || !attributes.is_empty() || self.is_unmarked(address) {
             if let Some((paths, told)) = self.input.options.unalterable.get(address) {
                 let (paths, told) = (paths.clone(), told.clone());
                 let reason = Reason::Unalterable { paths, told };
                 return Ok(Judgement::Replace(reason, attributes));
             }
             let wanted = merged(resource, &comparison);
-            let reason = self.why(resource, recorded);
+            let reason = self.why(resource, recorded, !attributes.is_empty());
             Judgement::Update(wanted, reason, attributes)
         } else {
             // Where it is as wanted and the record alone would say otherwise, the record is behind.
@@ -89,6 +89,12 @@ impl Judge<'_> {
             let told = |it: &Arc<Resource>| behind || !self.same(it, &recorded.resource);
             Judgement::Keep(Some(wanted).filter(told))
         })
+    }
+
+    /// Whether it was read and bears no mark.
+    fn is_unmarked(&self, address: &Address) -> bool {
+        let observed = self.outlook.observed(address);
+        observed.is_some_and(|it| it.owner.is_none())
     }
 
     /// Whether a record would say the same. What it says of checks counts for nothing: snapshots
@@ -118,15 +124,19 @@ impl Judge<'_> {
                 && *retry == recorded.retry)
     }
 
-    /// Why a resource is updated, for people.
-    fn why(&self, resource: &Resource, recorded: &Recorded) -> Reason {
+    /// Why a resource is updated, for people; `drifted` is whether anything differs.
+    fn why(&self, resource: &Resource, recorded: &Recorded, drifted: bool) -> Reason {
         if recorded.unsettled {
             Reason::Unsettled
         } else if resource.attributes != recorded.resource.attributes {
             Reason::SpecChanged
         } else {
             let changed = self.outlook.changed(resource.attributes.refs(), recorded);
-            changed.map_or(Reason::Drifted, |it| Reason::DependencyChanged(it.clone()))
+            match changed {
+                Some(it) => Reason::DependencyChanged(it.clone()),
+                None if drifted => Reason::Drifted,
+                None => Reason::Unmarked,
+            }
         }
     }
 }

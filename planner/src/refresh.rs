@@ -11,8 +11,8 @@ use crate::scope::Scope;
 
 /// The edit that takes over what was read of an object, if there is anything to take over.
 ///
-/// Where attributes differ the old token stays in the record: a new one would hide the difference
-/// from every later reading.
+/// Where attributes differ, or our mark is missing, the old token stays in the record: a new one
+/// would hide that from every later reading.
 pub(crate) fn taken_over(
     schema: &KindSchema,
     recorded: &Recorded,
@@ -22,8 +22,10 @@ pub(crate) fn taken_over(
     if same_outputs && recorded.version.as_ref() == Some(&observed.version) {
         return None;
     }
-    let in_sync = differences(schema, recorded, observed, &[]).is_empty();
-    let kept = recorded.version.as_ref().filter(|_| !in_sync);
+    let kept = recorded
+        .version
+        .as_ref()
+        .filter(|_| !is_in_sync(schema, recorded, observed));
     if same_outputs && kept.is_some() {
         return None;
     }
@@ -32,6 +34,11 @@ pub(crate) fn taken_over(
         outputs: observed.outputs.clone(),
         version: kept.unwrap_or(&observed.version).clone(),
     })
+}
+
+/// Whether an object is as it was applied, and bears our mark.
+fn is_in_sync(schema: &KindSchema, recorded: &Recorded, observed: &Observed) -> bool {
+    observed.owner.is_some() && differences(schema, recorded, observed, &[]).is_empty()
 }
 
 /// All that a plan does that only refreshes: outputs and tokens are taken over, what is gone is
@@ -52,7 +59,7 @@ pub(crate) fn refresh_only(
             Some(Reading::Present(observed)) => {
                 let schema = input.catalog.get(&address.kind);
                 let schema = schema.ok_or_else(|| PlannerError::UnknownKind(address.clone()))?;
-                if !differences(schema, recorded, observed, &[]).is_empty() {
+                if !is_in_sync(schema, recorded, observed) {
                     let text =
                         "It was changed outside of matih; a plan without refresh-only says how.";
                     found.note(address, text);

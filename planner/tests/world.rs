@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 use matih_model::{
     Action, Address, Applied, Attributes, Catalog, Digest, Edit, Lifecycle, Observation, Observed,
-    Op, Origin, OutputRef, Phase, Plan, Reading, RemoteId, Resource, ResourceGraph, ResourceName,
-    RetryPolicy, RunId, Snapshot, Tenancy, TenantId, Value, Verb, Version,
+    Op, Origin, OutputRef, OwnerMark, Phase, Plan, Reading, RemoteId, Resource, ResourceGraph,
+    ResourceName, RetryPolicy, RunId, Snapshot, Tenancy, TenantId, Value, Verb, Version,
 };
 use matih_planner::{AddressPattern, PlanInput, PlanOptions, PlannerError};
 
@@ -313,7 +313,12 @@ pub(crate) fn as_applied(base: &Snapshot, name: &str) -> Observed {
         attributes: recorded.applied(),
         outputs: recorded.outputs.clone(),
         version: recorded.version.clone().unwrap(),
-        owner: None,
+        owner: Some(OwnerMark {
+            installation: "here".to_owned(),
+            address: at(name),
+            generation: recorded.generation,
+            run: RunId::new("run-1"),
+        }),
         touches: Vec::new(),
     }
 }

@@ -59,7 +59,7 @@ struct Edit {
 fn draw(seed: &mut Seed) -> Edit {
     let all = owned();
     let (name, object, patch) = all[seed.below(all.len())].clone();
-    let (kind, patch) = match seed.below(5) {
+    let (kind, patch) = match seed.below(6) {
         0 | 1 => ("a field of ours", Some(patch)),
         2 => (
             "a label of theirs",
@@ -68,6 +68,13 @@ fn draw(seed: &mut Seed) -> Edit {
         3 => (
             "an annotation of theirs",
             Some(json!({"metadata": {"annotations": {"stranger": "here"}}})),
+        ),
+        4 => (
+            "our mark",
+            Some(
+                json!({"metadata": {"labels": {"matih.ai/installation": null},
+                "annotations": {"matih.ai/address": null}}}),
+            ),
         ),
         _ => ("a deletion", None),
     };
@@ -230,6 +237,9 @@ fn judge(
         ("a field of ours", true, false, true) => Ok("left and reported"),
         ("a field of ours", true, _, false) => Err("it differs, and no plan says so"),
         ("a field of ours", false, ..) => Err("another manager's field was overwritten"),
+        ("our mark", true, _, true) => Ok("reported as missing"),
+        ("our mark", true, _, false) => Err("it is nobody's, and no plan says so"),
+        ("our mark", false, ..) => Ok("put back"),
         (_, false, ..) => Err("what others added was taken away"),
         (_, true, true, _) if edited == after => Ok("refused"),
         (_, true, true, _) => Err("it said no, and changed it"),

@@ -148,7 +148,7 @@ impl Seen {
     fn counts(&self) -> [usize; 5] {
         [
             self.count(|it| matches!(it, Drift::InSync)),
-            self.count(|it| matches!(it, Drift::Changed { .. })),
+            self.count(|it| matches!(it, Drift::Changed { .. } | Drift::Unmarked)),
             self.count(|it| matches!(it, Drift::Missing)),
             self.count(|it| matches!(it, Drift::Unknown { .. })) + self.unmanaged.unknown.len(),
             self.unmanaged.found.len() + self.unmanaged.unmarked.len(),

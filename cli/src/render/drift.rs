@@ -27,6 +27,13 @@ pub(crate) fn changes(report: &DriftReport, base: &Snapshot, catalog: &Catalog) 
                 )
             }
             Drift::Changed { .. } => writeln!(text, "{} {address}", paint(CHANGE, "  ~")),
+            Drift::Unmarked => {
+                writeln!(
+                    text,
+                    "{} {address}  does not bear our mark",
+                    paint(CHANGE, "  ~")
+                )
+            }
         };
         if let (Drift::Changed { attributes }, Some(recorded)) = (drift, base.get(address)) {
             let turned: Vec<AttributeChange> = attributes.iter().map(turned).collect();
@@ -80,6 +87,7 @@ pub(crate) fn resource(address: &matih_model::Address, drift: &Drift) -> Value {
     let (word, attributes, why) = match drift {
         Drift::InSync => ("in_sync", Vec::new(), None),
         Drift::Missing => ("missing", Vec::new(), None),
+        Drift::Unmarked => ("unmarked", Vec::new(), None),
         Drift::Unknown { why } => ("unknown", Vec::new(), Some(why)),
         Drift::Changed { attributes } => (
             "changed",

@@ -1,7 +1,7 @@
 //! What counts as a difference, and what a difference comes to.
 
 use matih_model::{Observed, Op, Reading, Recorded, Snapshot, Value};
-use matih_planner::drift;
+use matih_planner::{Drift, drift};
 use serde_json::json;
 
 use crate::world::{Case, at, catalog, res};
@@ -241,6 +241,34 @@ fn a_reference_that_a_reading_tells_back_stands_for_what_was_applied() {
     assert!(report.in_sync(), "{report:?}");
     let other = Case::new(graph(), [res("box/a").set("size", 7), res("box/b")]);
     assert_eq!(told_back(other).acts(), ["update box/a"]);
+}
+
+#[test]
+fn a_mark_that_was_taken_off_is_put_back() {
+    let graph = || [res("box/a").set("size", 1)];
+    let case = Case::same(graph()).sees("box/a", |it| it.owner = None);
+    assert_eq!(
+        case.shows(),
+        ["update box/a because it does not bear our mark"]
+    );
+    let report = drift(case.base.as_ref().unwrap(), &case.observation, catalog());
+    assert_eq!(report.resources[&at("box/a")], Drift::Unmarked);
+    assert!(report.has_drifted() && !report.in_sync());
+    // Who only refreshes does not hide it from the next reading.
+    let mut refresh = Case::same(graph()).sees("box/a", |it| it.owner = None);
+    refresh.options.refresh_only = true;
+    assert_eq!(refresh.shows(), [""; 0]);
+    let also = Case::same(graph()).sees("box/a", |it| {
+        it.owner = None;
+        it.attributes.insert("size", 9);
+    });
+    assert!(
+        also.shows()[0].ends_with("changed outside of matih"),
+        "{:?}",
+        also.shows()
+    );
+    let known = Case::same(graph()).sees("box/a", |_| {});
+    assert_eq!(known.acts(), [""; 0]);
 }
 
 #[test]

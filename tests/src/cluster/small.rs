@@ -162,7 +162,7 @@ pub fn holds(wanted: &Value, there: &Value) -> bool {
     match (wanted, there) {
         (Value::Object(wanted), Value::Object(there)) => wanted
             .iter()
-            .all(|(key, value)| there.get(key).is_some_and(|it| holds(value, it))),
+            .all(|(key, value)| holds(value, there.get(key).unwrap_or(&Value::Null))),
         (Value::Array(wanted), Value::Array(there)) => {
             wanted.len() == there.len() && wanted.iter().zip(there).all(|(a, b)| holds(a, b))
         }

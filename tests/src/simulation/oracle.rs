@@ -105,6 +105,11 @@ impl Scene<'_> {
                 .iter()
                 .find(|it| it.kind == address.kind && it.remote_id == *id)
         };
+        for address in head.resources().keys() {
+            if object(address).is_some_and(|it| it.owner.is_none()) {
+                wrong.push(format!("I3: {address} bears no mark"));
+            }
+        }
         let told = |reference: &OutputRef| {
             let outputs = object(&reference.address).map(|it| &it.outputs);
             outputs
