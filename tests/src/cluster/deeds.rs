@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 
 use serde_json::Value;
 
-use super::Cluster;
+use super::{Cluster, life};
 use crate::acme::{self, ACME, example};
 use crate::crash::{COUNT, SIGKILL, difference, verdict};
 use crate::world::{Facts, Findings};
@@ -22,6 +22,7 @@ pub struct Life<'a> {
     pub sandbox: Sandbox,
     tenant: String,
     first: String,
+    names: String,
 }
 
 /// A deed that is prepared.
@@ -51,6 +52,7 @@ impl<'a> Life<'a> {
         let first = example("acme").replace(ACME, tenant);
         sandbox.write("acme.toml", &first);
         Self {
+            names: sandbox.read("names/tables.toml"),
             cluster,
             sandbox,
             tenant: tenant.to_owned(),
@@ -65,10 +67,17 @@ impl<'a> Life<'a> {
         let (words, settled) = match name {
             "update" => {
                 acme::edit(&self.sandbox);
+                // Another version in place of another size: a quota that is lowered before the
+                // services shrink keeps new pods out, for as long as others hold the room.
+                life::edit(&self.sandbox, "acme.toml", "\"large\"", "\"medium\"");
+                let charts = "[charts]\napp_version = \"2.0.1\"\n";
+                self.sandbox
+                    .write("names/tables.toml", &(self.names.clone() + charts));
                 (acme::APPLY, acme::PLAN)
             }
             "rollback" => {
                 self.sandbox.write("acme.toml", &self.first);
+                self.sandbox.write("names/tables.toml", &self.names);
                 (acme::ROLLBACK, acme::PLAN)
             }
             "destroy" => (acme::DESTROY, acme::PLAN_DESTROY),
