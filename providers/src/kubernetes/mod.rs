@@ -44,6 +44,7 @@ mod proxy;
 mod quantity;
 mod ready;
 mod rehearse;
+mod revisions;
 mod settings;
 mod shown;
 mod stage;

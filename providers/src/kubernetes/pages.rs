@@ -14,7 +14,7 @@ use super::wire::{Wire, encoded};
 
 /// How many objects a page of a list holds.
 const PAGE: usize = 500;
-/// How often a list that is too old to go on with begins anew.
+/// How often a list that is too old to go on with begins anew, and one that is of an earlier time.
 const RESTARTS: u32 = 3;
 
 /// A page, its objects unread.
@@ -31,6 +31,8 @@ struct Page {
 struct Next {
     #[serde(rename = "continue", default)]
     token: String,
+    #[serde(rename = "resourceVersion", default)]
+    revision: String,
 }
 
 /// Shows each object of a list; nothing means that the list begins anew. `all` is the path with all
@@ -43,7 +45,10 @@ pub(crate) async fn pages(
 ) -> Result<(), Failure> {
     let mut next = String::new();
     let mut restarts = 0;
+    let mut behind = 0;
+    let mut first = wire.revisions.wait_for_first().await;
     loop {
+        let asked = wire.revisions.newest();
         let path = format!("{all}&limit={PAGE}&continue={}", encoded(&next));
         let page: Page = match wire.look_as(&path, form).await {
             Ok(page) => page,
@@ -55,6 +60,13 @@ pub(crate) async fn pages(
             }
             Err(failure) => return Err(failure),
         };
+        let is_behind = wire.revisions.is_behind(&page.metadata.revision, asked);
+        drop(first.take());
+        // The later pages of a list are of the time of its first.
+        if is_behind && next.is_empty() && behind < RESTARTS {
+            behind += 1;
+            continue;
+        }
         let items = match page.items {
             Some(items) => items,
             // An empty list may be an explicit nothing.

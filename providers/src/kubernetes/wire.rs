@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::failure::{Failure, lost};
+use super::revisions::Revisions;
 
 /// What a request is, but for whom it goes to.
 #[derive(Clone, Debug)]
@@ -82,6 +83,7 @@ pub(crate) struct Wire {
     first: Once,
     timeout: Duration,
     sent: AtomicU64,
+    pub(super) revisions: Revisions,
     /// When the way to the server was last found broken.
     broke: Mutex<Option<Instant>>,
 }
@@ -102,6 +104,7 @@ impl Wire {
             first: Once::new(),
             timeout,
             sent: AtomicU64::new(0),
+            revisions: Revisions::default(),
             broke: Mutex::default(),
         }
     }
@@ -157,7 +160,10 @@ impl Wire {
 
     /// Sends one request, once.
     pub(crate) async fn send(&self, ask: Ask, until: Instant) -> Result<Reply, Failure> {
-        self.once(ask, until).await
+        let reply: Reply = self.once(ask, until).await?;
+        let revision = reply.json["metadata"]["resourceVersion"].as_str();
+        self.revisions.is_behind(revision.unwrap_or_default(), 0);
+        Ok(reply)
     }
 
     async fn once<T: DeserializeOwned>(

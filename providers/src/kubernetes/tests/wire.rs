@@ -230,6 +230,34 @@ async fn a_list_goes_on_page_by_page_and_begins_anew_when_it_is_too_old() {
 }
 
 #[tokio::test]
+async fn a_list_of_an_earlier_time_is_asked_for_again() {
+    let names = ["a", "b", "c", "d"];
+    let list = move |revision: &str, names: &[&str]| {
+        let items: Vec<Json> = names.iter().map(|name| object(name)).collect();
+        Act::Say(
+            200,
+            json!({"metadata": {"resourceVersion": revision}, "items": items}),
+        )
+    };
+    let fake = Fake::new(
+        move |seen, number| match (seen.path.contains("limit="), number) {
+            (true, 0 | 2) => list("7", &names),
+            (true, 1) => list("6", &[]),
+            (true, _) => list("5", &names),
+            _ => absent(),
+        },
+    )
+    .await;
+    for lists in [1, 3, 7] {
+        let readings = read(&fake.provider, &names).await.unwrap();
+        let present = |it: &Reading| matches!(it, Reading::Present(_));
+        assert!(readings.iter().all(present), "{lists}: {readings:?}");
+        // What is behind all the time is believed in the end: it may have a count of its own.
+        assert_eq!(fake.of("GET").len(), lists);
+    }
+}
+
+#[tokio::test]
 async fn a_list_that_fails_leaves_nothing_missing() {
     let fake =
         Fake::new(|_, _| Act::Say(403, json!({"reason": "Forbidden", "message": "no list"}))).await;
