@@ -3,10 +3,10 @@
 //! `MATIH_FAILPOINT=boundary:N=kill` makes the process send itself SIGKILL when it crosses its
 //! N-th boundary, counted from 1 over all tenants, runs and recoveries of the process. It is the
 //! crash of reliability.md: nothing is flushed, nothing is released. `boundary:N=stop` sends
-//! SIGSTOP: the process sleeps, perhaps past its lease, until SIGCONT. `each:POINTS:FILE=kill`
+//! SIGSTOP: the process sleeps, perhaps past its lease, until SIGCONT. `each:POINTS:STRIDE:FILE=kill`
 //! kills at the first boundary of one of these points (`run`, `Sent`, `Sent+Acted`) that FILE does
 //! not name, and names it there: who repeats a command until it lives has killed it at each of
-//! them, once. `MATIH_BOUNDARY_COUNT=FILE` writes into FILE, at the end of the process, how many
+//! them, once; or, with a stride, at one in so many, chosen by their names. `MATIH_BOUNDARY_COUNT=FILE` writes into FILE, at the end of the process, how many
 //! boundaries it has crossed. Without these two variables this module does nothing but add one.
 
 use std::collections::BTreeSet;
@@ -35,6 +35,7 @@ enum Strike {
     /// At each boundary of these points, once in the life of the file.
     Each {
         points: Vec<String>,
+        stride: usize,
         file: PathBuf,
         struck: BTreeSet<String>,
     },
@@ -65,9 +66,10 @@ impl Failpoint {
             Some(Strike::At(at, signal)) if *at == number => *signal,
             Some(Strike::Each {
                 points,
+                stride,
                 file,
                 struck,
-            }) if is_new(boundary, points, struck) => {
+            }) if is_new(boundary, points, *stride, struck) => {
                 name_in(file, boundary);
                 Signal::KILL
             }
@@ -81,13 +83,19 @@ impl Failpoint {
     }
 }
 
-fn is_new(boundary: &Boundary, points: &[String], struck: &BTreeSet<String>) -> bool {
+fn is_new(
+    boundary: &Boundary,
+    points: &[String],
+    stride: usize,
+    struck: &BTreeSet<String>,
+) -> bool {
     let name = boundary.to_string();
     let point = match boundary {
         Boundary::Run(_) => "run",
         Boundary::Action { .. } => name.rsplit(' ').next().unwrap_or_default(),
     };
-    points.iter().any(|it| it == point) && !struck.contains(&name)
+    let sum: usize = name.bytes().map(usize::from).sum();
+    points.iter().any(|it| it == point) && sum.is_multiple_of(stride) && !struck.contains(&name)
 }
 
 /// A boundary that is not named is struck again and again, which the test that repeats sees.
@@ -121,19 +129,25 @@ fn parse(text: &str) -> Result<Strike, Failure> {
             let number = number.parse().ok().filter(|number| *number > 0);
             number.map(|number| Strike::At(number, signal))
         }
-        (Some(("each", rest)), Some(Signal::KILL)) => rest.split_once(':').map(|(points, file)| {
-            let names = std::fs::read_to_string(file).unwrap_or_default();
-            Strike::Each {
-                points: points.split('+').map(str::to_owned).collect(),
-                file: PathBuf::from(file),
-                struck: names.lines().map(str::to_owned).collect(),
-            }
-        }),
+        (Some(("each", rest)), Some(Signal::KILL)) => each(rest),
         _ => None,
     };
     strike.ok_or_else(|| {
-        let forms = "boundary:N=kill, boundary:N=stop nor each:POINTS:FILE=kill";
+        let forms = "boundary:N=kill, boundary:N=stop nor each:POINTS:STRIDE:FILE=kill";
         Failure::usage(format!("MATIH_FAILPOINT is `{text}`, and none of {forms}"))
+    })
+}
+
+/// `POINTS:STRIDE:FILE`.
+fn each(text: &str) -> Option<Strike> {
+    let (points, rest) = text.split_once(':')?;
+    let (stride, file) = rest.split_once(':')?;
+    let names = std::fs::read_to_string(file).unwrap_or_default();
+    Some(Strike::Each {
+        points: points.split('+').map(str::to_owned).collect(),
+        stride: stride.parse().ok().filter(|stride| *stride > 0)?,
+        file: PathBuf::from(file),
+        struck: names.lines().map(str::to_owned).collect(),
     })
 }
 
@@ -165,7 +179,9 @@ mod tests {
             "boundary:1=panic",
             "1=kill",
             "each:Sent=kill",
-            "each:Sent:file=stop",
+            "each:Sent:file=kill",
+            "each:Sent:0:file=kill",
+            "each:Sent:1:file=stop",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
@@ -175,17 +191,24 @@ mod tests {
     fn each_boundary_of_a_point_is_new_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("struck");
-        let text = format!("each:run+Sent:{}=kill", file.display());
-        let sees = |boundary: &Boundary| match parse(&text) {
-            Ok(Strike::Each { points, struck, .. }) => is_new(boundary, &points, &struck),
-            other => panic!("{other:?}"),
+        let sees_by = |stride: usize, boundary: &Boundary| {
+            let text = format!("each:run+Sent:{stride}:{}=kill", file.display());
+            match parse(&text) {
+                Ok(Strike::Each { points, struck, .. }) => {
+                    is_new(boundary, &points, stride, &struck)
+                }
+                other => panic!("{other:?}"),
+            }
         };
+        let sees = |boundary: &Boundary| sees_by(1, boundary);
         let (sent, begun) = (
             boundary(ActionPoint::Sent),
             Boundary::Run(RunPoint::RunOpened),
         );
         assert!(sees(&sent) && sees(&begun));
         assert!(!sees(&boundary(ActionPoint::Acted)), "another point");
+        let chosen = (1..=64).filter(|stride| sees_by(*stride, &sent)).count();
+        assert!(chosen < 32, "a stride leaves most of them out: {chosen}");
         name_in(&file, &sent);
         assert!(!sees(&sent) && sees(&begun));
         name_in(&file, &begun);
