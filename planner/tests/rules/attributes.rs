@@ -219,20 +219,6 @@ fn an_empty_map_is_set_once_and_is_no_drift_where_the_server_drops_it() {
 }
 
 #[test]
-fn an_empty_list_is_set_once_and_is_no_drift_where_the_server_drops_it() {
-    let a = |items: serde_json::Value| res("box/a").json("body", json!({"items": items}));
-    let added = Case::new([res("box/a").json("body", json!({}))], [a(json!([]))]);
-    assert_eq!(added.acts(), ["update box/a"]);
-    let drops = |items| {
-        Case::same([a(items)]).sees("box/a", |it| {
-            _ = it.attributes.insert("body", Value::Map(Default::default()))
-        })
-    };
-    assert_eq!(drops(json!([])).acts(), [""; 0]);
-    assert_eq!(drops(json!([1])).acts(), ["update box/a"]);
-}
-
-#[test]
 fn an_explicit_nothing_is_no_drift_where_nothing_is() {
     let a = || res("box/a").set("size", Value::Null);
     let gone = Case::same([a()]).sees("box/a", |it| _ = it.attributes.remove("size"));

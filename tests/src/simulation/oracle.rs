@@ -157,8 +157,8 @@ fn holds(asked: &Value, is: Option<&Value>, set_like: bool) -> bool {
             };
             sorted(asked) == sorted(is)
         }
-        // Of a list without an element nothing needs to be there: servers drop it.
-        (Value::List(asked), None) => asked.is_empty(),
+        // Of a set without an element nothing needs to be there.
+        (Value::List(asked), None) if set_like => asked.is_empty(),
         // Which secret is told, what it holds is not; a rotation shows in the record.
         (Value::Secret(asked), Some(Value::Secret(is))) => asked.reference == is.reference,
         // A provider need not tell it.
