@@ -6,12 +6,13 @@
 //! SIGSTOP: the process sleeps, perhaps past its lease, until SIGCONT. `each:POINTS:STRIDE:FILE=kill`
 //! kills at the first boundary of one of these points (`run`, `Sent`, `Sent+Acted`) that FILE does
 //! not name, and names it there: who repeats a command until it lives has killed it at each of
-//! them, once; or, with a stride, at one in so many, chosen by their names. `MATIH_BOUNDARY_COUNT=FILE` writes into FILE, at the end of the process, how many
-//! boundaries it has crossed. Without these two variables this module does nothing but add one.
+//! them, once; or, with a stride, at one in so many, chosen by their names.
+//! `MATIH_BOUNDARY_COUNT=FILE` writes into FILE, at the end of the process, how many boundaries it
+//! has crossed. Without these two variables this module does nothing but add one.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use matih_executor::Boundary;
@@ -99,7 +100,7 @@ fn is_new(
 }
 
 /// A boundary that is not named is struck again and again, which the test that repeats sees.
-fn name_in(file: &PathBuf, boundary: &Boundary) {
+fn name_in(file: &Path, boundary: &Boundary) {
     let opened = std::fs::OpenOptions::new()
         .create(true)
         .append(true)

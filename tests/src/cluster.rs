@@ -309,7 +309,7 @@ impl Cluster {
     #[must_use]
     #[track_caller]
     pub fn facts(&self, sandbox: &Sandbox, tenant: &str, settled: &[&str]) -> Facts {
-        Facts::look(sandbox, tenant, settled).with(self.marked(Some(tenant)))
+        Facts::look(sandbox, tenant, settled).with(self.marked(None))
     }
 
     /// All objects of the cluster but leases and events.

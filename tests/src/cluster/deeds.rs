@@ -23,6 +23,17 @@ pub struct Life<'a> {
     tenant: String,
     first: String,
     names: String,
+    change: Change,
+}
+
+/// What an update changes of every release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Its size, and so the tenant's quota.
+    Size,
+    /// Its version. A quota that is lowered before the services shrink keeps new pods out for as long
+    /// as others hold the room, which few actions at a time do not get over.
+    Version,
 }
 
 /// A deed that is prepared.
@@ -47,7 +58,7 @@ impl<'a> Life<'a> {
     /// One that has not begun.
     #[must_use]
     #[track_caller]
-    pub fn new(cluster: &'a Cluster, tenant: &str) -> Self {
+    pub fn new(cluster: &'a Cluster, tenant: &str, change: Change) -> Self {
         let sandbox = cluster.sandbox();
         let first = example("acme").replace(ACME, tenant);
         sandbox.write("acme.toml", &first);
@@ -57,6 +68,7 @@ impl<'a> Life<'a> {
             sandbox,
             tenant: tenant.to_owned(),
             first,
+            change,
         }
     }
 
@@ -67,12 +79,12 @@ impl<'a> Life<'a> {
         let (words, settled) = match name {
             "update" => {
                 acme::edit(&self.sandbox);
-                // Another version in place of another size: a quota that is lowered before the
-                // services shrink keeps new pods out, for as long as others hold the room.
-                life::edit(&self.sandbox, "acme.toml", "\"large\"", "\"medium\"");
-                let charts = "[charts]\napp_version = \"2.0.1\"\n";
-                self.sandbox
-                    .write("names/tables.toml", &(self.names.clone() + charts));
+                if self.change == Change::Version {
+                    life::edit(&self.sandbox, "acme.toml", "\"large\"", "\"medium\"");
+                    let charts = "[charts]\napp_version = \"2.0.1\"\n";
+                    let names = self.names.clone() + charts;
+                    self.sandbox.write("names/tables.toml", &names);
+                }
                 (acme::APPLY, acme::PLAN)
             }
             "rollback" => {

@@ -25,10 +25,8 @@ const INSTALLATION: &str = "matih.ai/installation";
 const ADDRESS: &str = "matih.ai/address";
 const GENERATION: &str = "matih.ai/generation";
 const RUN: &str = "matih.ai/run";
-const TENANT: &str = "matih.ai/tenant-slug";
 /// The mark of helm.release, on the Secrets of its revisions.
 const RELEASE: &str = "helm.matih.ai/";
-const RELEASE_TENANT: &str = "helm.matih.ai/tenant";
 
 /// Objects by what they are called, such as `v1 ConfigMap tenant-a/settings`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -98,18 +96,18 @@ fn name(object: &Value) -> String {
 }
 
 impl Cluster {
-    /// Every object that bears the mark of one tenant, or of any, in the words of the simulated
-    /// world's listing.
+    /// Every object that bears matih's mark, in the words of the simulated world's listing; of
+    /// one installation, or of all.
     #[must_use]
     #[track_caller]
-    pub fn marked(&self, tenant: Option<&str>) -> Vec<Object> {
-        let of = |label: &str| match tenant {
-            Some(tenant) => format!("{label}={tenant}"),
-            None => label.to_owned(),
+    pub fn marked(&self, installation: Option<&str>) -> Vec<Object> {
+        let selector = match installation {
+            Some(installation) => format!("--selector={INSTALLATION}={installation}"),
+            None => format!("--selector={INSTALLATION}"),
         };
-        let listing = Listing::of(self, &[&format!("--selector={}", of(TENANT))]);
+        let listing = Listing::of(self, &[&selector]);
         let mut objects: Vec<Object> = listing.0.values().filter_map(object).collect();
-        objects.extend(self.releases(&format!("owner=helm,{}", of(RELEASE_TENANT))));
+        objects.extend(self.releases(installation));
         objects
     }
 
@@ -139,18 +137,20 @@ impl Cluster {
 
     /// Releases by the Secrets that Helm keeps their revisions in: the newest of each.
     #[track_caller]
-    fn releases(&self, selector: &str) -> Vec<Object> {
-        let selector = format!("--selector={selector}");
+    fn releases(&self, installation: Option<&str>) -> Vec<Object> {
         let words = ["get", "secrets", "--all-namespaces", "--output=json"];
-        let output = self.kubectl(&[&words[..], &[&selector]].concat());
+        let selector = ["--selector=owner=helm"];
+        let output = self.kubectl(&[&words[..], &selector].concat());
         let list: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
         let mut newest = BTreeMap::<String, (u64, Object)>::new();
         for secret in list["items"].as_array().into_iter().flatten() {
+            let owner = secret["metadata"]["labels"][format!("{RELEASE}installation")].as_str();
             let Some((revision, object)) = release(secret) else {
                 continue;
             };
             let later = |known: &(u64, Object)| known.0 < revision;
-            if newest.get(&object.remote_id).is_none_or(later) {
+            let ours = installation.is_none_or(|it| owner == Some(it));
+            if ours && newest.get(&object.remote_id).is_none_or(later) {
                 newest.insert(object.remote_id.clone(), (revision, object));
             }
         }

@@ -156,7 +156,8 @@ pub fn toml(value: &Value) -> String {
     }
 }
 
-/// Whether all that is wanted is so; what others added is their matter.
+/// Whether all that is wanted is so; what others added is their matter. A wanted null, as in a patch,
+/// is nothing.
 #[must_use]
 pub fn holds(wanted: &Value, there: &Value) -> bool {
     match (wanted, there) {
@@ -178,6 +179,9 @@ mod tests {
     fn what_is_wanted_holds_beside_what_others_added() {
         let wanted = json!({"a": {"b": [1]}});
         assert!(holds(&wanted, &json!({"a": {"b": [1], "c": 2}, "d": 3})));
+        let nothing = json!({"a": {"b": null}});
+        assert!(holds(&nothing, &json!({"a": {}})));
+        assert!(!holds(&nothing, &json!({"a": {"b": 1}})));
         for there in [
             json!({"a": {"b": [1, 2]}}),
             json!({"a": {"b": [2]}}),
