@@ -5,15 +5,17 @@
 //! compute, it computes a digest or checks that a value may exist at all (a constructor named
 //! `new` returns a `Result`; a value of the type is then valid for good).
 //!
-//! Read in this order: [`address`] (how a thing is named), [`value`] (what is set on it),
-//! [`schema`] (what a kind allows), [`resource`] and [`graph`] (what should be), [`snapshot`]
-//! (what was last applied), [`change`], [`action`] and [`plan`] (the way from one to the other),
-//! [`provider`] (who carries it out), and [`rehearsal`] (what they would answer).
+//! Read in this order: [`address`] (how a thing is named), [`value`] (what is set on it) and
+//! [`amount`] (how much of it), [`schema`] (what a kind allows), [`resource`] and [`graph`] (what
+//! should be), [`snapshot`] (what was last applied), [`change`], [`action`] and [`plan`] (the way
+//! from one to the other), [`provider`] (who carries it out), and [`rehearsal`] (what they would
+//! answer).
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod action;
 pub mod address;
+pub mod amount;
 pub mod change;
 pub mod digest;
 pub mod graph;
@@ -32,6 +34,7 @@ pub mod value;
 
 pub use action::{Action, ActionIndex, Edit, Op};
 pub use address::{Address, AddressError, Kind, Name, RemoteId, ResourceName, TenantId};
+pub use amount::Amount;
 pub use change::{AttributeChange, Change, ChangeKind, ChangeSet, Reason};
 pub use digest::Digest;
 pub use graph::{GraphError, ResourceGraph};

@@ -3,7 +3,7 @@
 //! The server gives quantities back in a spelling of its own (`0.5` as `500m`). Whether a place
 //! holds one is decided by where it is: the same texts in a label are two texts.
 
-use matih_model::{Text, Value};
+use matih_model::{Amount, Text, Value};
 
 /// Tables whose values are quantities, in the kinds that Kubernetes itself serves.
 const TABLES: &[&str] = &[
@@ -43,8 +43,8 @@ pub(super) fn same(group: &str, path: &[Text], one: &Value, other: &Value) -> bo
     let amounts = is_own(group)
         && path.len() > 2
         && (FIELDS.contains(&name) || at(2).is_some_and(|table| TABLES.contains(&table)));
-    if amounts && let (Some(one), Some(other)) = (text(one), text(other)) {
-        return matches!((Amount::parse(&one), Amount::parse(&other)), (Some(a), Some(b)) if a.same(b));
+    if amounts {
+        return Amount::of(one).is_some_and(|one| Some(one) == Amount::of(other));
     }
     let lower = name.to_ascii_lowercase();
     let spans = SPANS
@@ -59,74 +59,6 @@ pub(super) fn same(group: &str, path: &[Text], one: &Value, other: &Value) -> bo
 /// Whether a group is of Kubernetes itself.
 fn is_own(group: &str) -> bool {
     !group.contains('.') || group.ends_with(".k8s.io")
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.to_string()),
-        Value::Integer(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// `digits` times ten to the `ten` times two to the `two`.
-#[derive(Clone, Copy, Debug)]
-struct Amount {
-    digits: i128,
-    ten: i32,
-    two: u32,
-}
-
-impl Amount {
-    fn parse(text: &str) -> Option<Self> {
-        let end = text
-            .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '+' | '-')))
-            .unwrap_or(text.len());
-        let (number, suffix) = text.split_at(end);
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if !fraction.bytes().all(|b| b.is_ascii_digit())
-            || !number.bytes().any(|b| b.is_ascii_digit())
-        {
-            return None;
-        }
-        let digits = format!("{whole}{fraction}").parse().ok()?;
-        let shift = i32::try_from(fraction.len()).ok()?;
-        let (ten, two) = match suffix {
-            "" => (0, 0),
-            "n" => (-9, 0),
-            "u" => (-6, 0),
-            "m" => (-3, 0),
-            "k" => (3, 0),
-            "M" => (6, 0),
-            "G" => (9, 0),
-            "T" => (12, 0),
-            "P" => (15, 0),
-            "E" => (18, 0),
-            "Ki" => (0, 10),
-            "Mi" => (0, 20),
-            "Gi" => (0, 30),
-            "Ti" => (0, 40),
-            "Pi" => (0, 50),
-            "Ei" => (0, 60),
-            _ => (suffix.strip_prefix(['e', 'E'])?.parse().ok()?, 0),
-        };
-        Some(Self {
-            digits,
-            ten: ten - shift,
-            two,
-        })
-    }
-
-    /// Compares exactly; what is too large to tell counts as different.
-    fn same(self, other: Self) -> bool {
-        let low = self.ten.min(other.ten);
-        let scaled = |amount: Self| {
-            let tens = 10_i128.checked_pow(u32::try_from(amount.ten - low).ok()?)?;
-            let twos = 2_i128.checked_pow(amount.two)?;
-            amount.digits.checked_mul(tens)?.checked_mul(twos)
-        };
-        matches!((scaled(self), scaled(other)), (Some(one), Some(other)) if one == other)
-    }
 }
 
 /// A time span as Go writes it: `1h30m`, `720h0m0s`.
