@@ -1,4 +1,4 @@
-//! The law of order: the only file that names petgraph.
+//! The law of order: nothing outside of it names petgraph.
 //!
 //! Required edges:
 //! - (a) a create, update or check waits for the create, update or check of what it depends on;
@@ -21,15 +21,15 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::sync::Arc;
 
-use matih_model::{
-    Action, ActionIndex, Address, Op, Reason, Recorded, Resource, ResourceGraph, Sweep, Tenancy,
-    UndoClass,
-};
+use matih_model::{Action, ActionIndex, Address, Op, Reason, Sweep, Tenancy, UndoClass};
 use petgraph::Direction::{Incoming, Outgoing};
-use petgraph::algo::{has_path_connecting, is_cyclic_directed, kosaraju_scc};
+use petgraph::algo::has_path_connecting;
 use petgraph::graph::{DiGraph, NodeIndex};
+
+mod links;
+
+pub(crate) use links::Links;
 
 /// An action that has no place yet.
 #[derive(Clone, Debug)]
@@ -46,112 +46,6 @@ impl Task {
 
     fn is_delete(&self) -> bool {
         matches!(self.op, Op::Delete { .. })
-    }
-}
-
-/// Who is linked to whom among some resources; links that lead out of them are left out.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Links<'a>(BTreeMap<&'a Address, Vec<&'a Address>>);
-
-impl<'a> Links<'a> {
-    fn new(resources: impl Iterator<Item = (&'a Address, &'a Resource)>) -> Self {
-        let all: BTreeMap<_, _> = resources.collect();
-        let within = |resource: &'a Resource| {
-            let dependencies = resource.dependencies().into_iter();
-            dependencies.filter(|it| all.contains_key(it)).collect()
-        };
-        Self(
-            all.iter()
-                .map(|(address, it)| (*address, within(it)))
-                .collect(),
-        )
-    }
-
-    /// Each desired resource and what it depends on.
-    pub(crate) fn of_desired(graph: &'a ResourceGraph) -> Self {
-        Self::new(
-            graph
-                .resources()
-                .iter()
-                .map(|(address, it)| (address, &**it)),
-        )
-    }
-
-    /// Each recorded resource and what it depended on.
-    pub(crate) fn of_recorded(records: &'a BTreeMap<Address, Arc<Recorded>>) -> Self {
-        Self::new(records.iter().map(|(address, it)| (address, &it.resource)))
-    }
-
-    /// The same links from the other end.
-    pub(crate) fn reversed(&self) -> Self {
-        let mut reversed: BTreeMap<_, Vec<_>> = self.0.keys().map(|it| (*it, vec![])).collect();
-        for (from, to) in self.pairs() {
-            reversed.entry(to).or_default().push(from);
-        }
-        Self(reversed)
-    }
-
-    /// What one resource is linked to.
-    pub(crate) fn of(&self, address: &Address) -> &[&'a Address] {
-        self.0.get(address).map_or(&[], Vec::as_slice)
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (&'a Address, &'a Address)> {
-        self.0
-            .iter()
-            .flat_map(|(from, to)| to.iter().map(|to| (*from, *to)))
-    }
-
-    /// All resources, each after all that it is linked to; those of a circle side by side.
-    pub(crate) fn sorted(&self) -> Vec<&'a Address> {
-        let graph = self.graph();
-        let circles = kosaraju_scc(&graph).into_iter().flat_map(|mut members| {
-            members.sort_unstable();
-            members
-        });
-        circles
-            .filter_map(|node| graph.node_weight(node).copied())
-            .collect()
-    }
-
-    fn is_sound(&self) -> bool {
-        !is_cyclic_directed(&self.graph())
-    }
-
-    fn graph(&self) -> DiGraph<&'a Address, ()> {
-        let mut graph = DiGraph::new();
-        let nodes: BTreeMap<_, _> = self
-            .0
-            .keys()
-            .map(|address| (*address, graph.add_node(*address)))
-            .collect();
-        for (from, to) in self.pairs() {
-            if let (Some(from), Some(to)) = (nodes.get(from), nodes.get(to)) {
-                graph.update_edge(*from, *to, ());
-            }
-        }
-        graph
-    }
-
-    /// The nearest nodes from `address` on: over resources that have no node, not over others.
-    fn nearest(
-        &self,
-        address: &Address,
-        nodes: &BTreeMap<&Address, NodeIndex>,
-    ) -> BTreeSet<NodeIndex> {
-        let mut found = BTreeSet::new();
-        let mut seen = BTreeSet::from([address]);
-        let mut open: Vec<&Address> = self.of(address).to_vec();
-        while let Some(next) = open.pop() {
-            if !seen.insert(next) {
-                continue;
-            }
-            match nodes.get(next) {
-                Some(node) => _ = found.insert(*node),
-                None => open.extend(self.of(next)),
-            }
-        }
-        found
     }
 }
 

@@ -1,8 +1,11 @@
 //! The law of order on random graphs with dependencies to any phase, without anything around it.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use matih_model::{Attributes, Lifecycle, Phase, RemoteId, RetryPolicy, TenantId};
+use matih_model::{
+    Attributes, Lifecycle, Phase, Recorded, RemoteId, Resource, ResourceGraph, RetryPolicy,
+    TenantId,
+};
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,115 @@
+//! Who is linked to whom, before anything is known of what happens to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use matih_model::{Address, Recorded, Resource, ResourceGraph};
+use petgraph::algo::{is_cyclic_directed, kosaraju_scc};
+use petgraph::graph::{DiGraph, NodeIndex};
+
+/// Who is linked to whom among some resources; links that lead out of them are left out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Links<'a>(BTreeMap<&'a Address, Vec<&'a Address>>);
+
+impl<'a> Links<'a> {
+    fn new(resources: impl Iterator<Item = (&'a Address, &'a Resource)>) -> Self {
+        let all: BTreeMap<_, _> = resources.collect();
+        let within = |resource: &'a Resource| {
+            let dependencies = resource.dependencies().into_iter();
+            dependencies.filter(|it| all.contains_key(it)).collect()
+        };
+        Self(
+            all.iter()
+                .map(|(address, it)| (*address, within(it)))
+                .collect(),
+        )
+    }
+
+    /// Each desired resource and what it depends on.
+    pub(crate) fn of_desired(graph: &'a ResourceGraph) -> Self {
+        Self::new(
+            graph
+                .resources()
+                .iter()
+                .map(|(address, it)| (address, &**it)),
+        )
+    }
+
+    /// Each recorded resource and what it depended on.
+    pub(crate) fn of_recorded(records: &'a BTreeMap<Address, Arc<Recorded>>) -> Self {
+        Self::new(records.iter().map(|(address, it)| (address, &it.resource)))
+    }
+
+    /// The same links from the other end.
+    pub(crate) fn reversed(&self) -> Self {
+        let mut reversed: BTreeMap<_, Vec<_>> = self.0.keys().map(|it| (*it, vec![])).collect();
+        for (from, to) in self.pairs() {
+            reversed.entry(to).or_default().push(from);
+        }
+        Self(reversed)
+    }
+
+    /// What one resource is linked to.
+    pub(crate) fn of(&self, address: &Address) -> &[&'a Address] {
+        self.0.get(address).map_or(&[], Vec::as_slice)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&'a Address, &'a Address)> {
+        self.0
+            .iter()
+            .flat_map(|(from, to)| to.iter().map(|to| (*from, *to)))
+    }
+
+    /// All resources, each after all that it is linked to; those of a circle side by side.
+    pub(crate) fn sorted(&self) -> Vec<&'a Address> {
+        let graph = self.graph();
+        let circles = kosaraju_scc(&graph).into_iter().flat_map(|mut members| {
+            members.sort_unstable();
+            members
+        });
+        circles
+            .filter_map(|node| graph.node_weight(node).copied())
+            .collect()
+    }
+
+    /// Whether no link leads back to where it came from.
+    pub(super) fn is_sound(&self) -> bool {
+        !is_cyclic_directed(&self.graph())
+    }
+
+    fn graph(&self) -> DiGraph<&'a Address, ()> {
+        let mut graph = DiGraph::new();
+        let nodes: BTreeMap<_, _> = self
+            .0
+            .keys()
+            .map(|address| (*address, graph.add_node(*address)))
+            .collect();
+        for (from, to) in self.pairs() {
+            if let (Some(from), Some(to)) = (nodes.get(from), nodes.get(to)) {
+                graph.update_edge(*from, *to, ());
+            }
+        }
+        graph
+    }
+
+    /// The nearest nodes from `address` on: over resources that have no node, not over others.
+    pub(super) fn nearest(
+        &self,
+        address: &Address,
+        nodes: &BTreeMap<&Address, NodeIndex>,
+    ) -> BTreeSet<NodeIndex> {
+        let mut found = BTreeSet::new();
+        let mut seen = BTreeSet::from([address]);
+        let mut open: Vec<&Address> = self.of(address).to_vec();
+        while let Some(next) = open.pop() {
+            if !seen.insert(next) {
+                continue;
+            }
+            match nodes.get(next) {
+                Some(node) => _ = found.insert(*node),
+                None => open.extend(self.of(next)),
+            }
+        }
+        found
+    }
+}
