@@ -109,6 +109,10 @@ pub struct AttributeSchema {
     /// A list whose order does not count.
     #[serde(default)]
     pub set_like: bool,
+    /// A limit on what depends on the resource, as an amount: an update that takes it down comes
+    /// after what has to fit below it.
+    #[serde(default)]
+    pub limit: bool,
 }
 
 /// What a provider tells back of a resource of this kind.
@@ -186,6 +190,11 @@ impl KindSchema {
                 && schema.path.parts().len() == path.parts().len()
                 && schema.path.covers(path)
         })
+    }
+
+    /// Whether the value at `path` limits what depends on the resource.
+    pub fn is_limit(&self, path: &AttributePath) -> bool {
+        self.any(path, |schema| schema.limit)
     }
 
     /// The schema of an output.

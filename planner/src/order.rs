@@ -5,6 +5,9 @@
 //! - (b) a delete waits for the delete of what, as recorded, depended on it;
 //! - (c) the create half of a replacement waits for its delete half.
 //!
+//! Where an update takes a limit down, (a) is turned round: it waits for what depends on it and has
+//! to fit below the limit, so that this happens while there is room. Checks wait for it as before.
+//!
 //! Preferred, tried in order of address and dropped where it would close a circle:
 //! - (d) a delete waits for the update of what, as recorded, depended on it.
 //!
@@ -37,6 +40,8 @@ pub(crate) struct Task {
     pub(crate) op: Op,
     pub(crate) reason: Reason,
     pub(crate) undo: UndoClass,
+    /// An update that takes down a limit on what depends on the resource.
+    pub(crate) lowers: bool,
 }
 
 impl Task {
@@ -60,7 +65,8 @@ pub(crate) fn order(
     recorded: &Links<'_>,
 ) -> Vec<Action> {
     tasks.sort_by(|a, b| (a.address(), !a.is_delete()).cmp(&(b.address(), !b.is_delete())));
-    let (waits, sweeps) = waits(&tasks, desired, recorded);
+    let turned = limits_last(&tasks, desired);
+    let (waits, sweeps) = waits(&tasks, turned.as_ref().unwrap_or(desired), recorded);
     let places = places(&tasks, tenancy, &waits, &sweeps);
     let place = |node: NodeIndex| places.get(node.index()).copied().unwrap_or_default();
     let mut actions: Vec<Action> = tasks
@@ -85,6 +91,26 @@ pub(crate) fn order(
         .collect();
     actions.sort_unstable_by_key(|action| action.index);
     actions
+}
+
+/// The desired links with the limits that are taken down behind what has to fit below them, if
+/// there are such. One that something refers to has to tell its outputs first.
+fn limits_last<'a>(tasks: &[Task], desired: &Links<'a>) -> Option<Links<'a>> {
+    let mut late: BTreeSet<_> = tasks
+        .iter()
+        .filter(|it| it.lowers)
+        .map(Task::address)
+        .collect();
+    if late.is_empty() {
+        return None;
+    }
+    for task in tasks.iter().filter(|it| !it.is_delete()) {
+        for reference in task.op.resource().attributes.refs() {
+            late.remove(&reference.address);
+        }
+    }
+    let gates = tasks.iter().filter(|it| matches!(it.op, Op::Check { .. }));
+    desired.turned(&late, &gates.map(Task::address).collect())
 }
 
 fn sweep(build: &BTreeSet<NodeIndex>, node: NodeIndex) -> Sweep {

@@ -1,8 +1,10 @@
 //! From changes to actions: a replacement becomes two, and checks join whatever acts.
 
+use std::cmp::Ordering;
+
 use matih_model::{
-    Address, Change, ChangeKind, ChangeSet, Note, Op, Reading, Reason, Recorded, ResourceGraph,
-    UndoClass, Version,
+    Address, Amount, AttributeChange, Change, ChangeKind, ChangeSet, KindSchema, Note, Op, Reading,
+    Reason, Recorded, ResourceGraph, UndoClass, Value, Version,
 };
 
 use crate::error::PlannerError;
@@ -46,6 +48,7 @@ pub(crate) fn tasks(
             },
             reason: Reason::Gate,
             undo: UndoClass::Reversible,
+            lowers: false,
         }));
     }
     if let Some(size) = scope.limit() {
@@ -71,10 +74,12 @@ impl Maker<'_> {
         let schema = self.input.catalog.get(&address.kind);
         let schema = schema.ok_or_else(|| PlannerError::UnknownKind(address.clone()))?;
         let mut add = |op: Op, undo| {
+            let lowers = matches!(op, Op::Update { .. }) && lowers(schema, &change.attributes);
             tasks.push(Task {
                 op,
                 reason: change.reason.clone(),
                 undo,
+                lowers,
             })
         };
         if let (ChangeKind::Delete | ChangeKind::Replace, Some(recorded)) =
@@ -137,4 +142,22 @@ impl Maker<'_> {
             _ => recorded.version.as_ref().map(Version::of_ours),
         }
     }
+}
+
+/// Whether changes take a limit down and none up. Where nothing was, nothing was limited.
+fn lowers(schema: &KindSchema, changes: &[AttributeChange]) -> bool {
+    let goes_down = |change: &AttributeChange| {
+        let amount = |value: &Option<Value>| Amount::of(value.as_ref()?);
+        let Some(after) = amount(&change.after) else {
+            return false;
+        };
+        change.before.is_none()
+            || amount(&change.before)
+                .is_some_and(|before| before.partial_cmp(&after) == Some(Ordering::Greater))
+    };
+    let mut limits = changes
+        .iter()
+        .filter(|change| schema.is_limit(&change.path))
+        .peekable();
+    limits.peek().is_some() && limits.all(goes_down)
 }

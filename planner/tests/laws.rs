@@ -28,6 +28,7 @@ struct Draw {
     refers: [(bool, usize, usize); 3],
     size: i64,
     place: i64,
+    limit: Option<i64>,
     protect: bool,
 }
 
@@ -41,10 +42,11 @@ fn draw() -> impl Strategy<Value = Draw> {
         prop::array::uniform3(refers),
         0..3i64,
         prop::bool::weighted(0.8),
+        prop::option::weighted(0.3, 1..4i64),
         prop::bool::weighted(0.1),
     )
         .prop_map(
-            |(there, phase, one, two, refers, size, place, protect)| Draw {
+            |(there, phase, one, two, refers, size, place, limit, protect)| Draw {
                 there,
                 phase,
                 // Two draws together make dependencies sparse enough to be told apart.
@@ -52,6 +54,7 @@ fn draw() -> impl Strategy<Value = Draw> {
                 refers,
                 size,
                 place: i64::from(place),
+                limit,
                 protect,
             },
         )
@@ -101,6 +104,9 @@ fn resource(name: &str, draw: &Draw, before: &[Res]) -> Res {
         .phase(draw.phase)
         .set("size", draw.size)
         .set("place", draw.place);
+    if let Some(limit) = draw.limit {
+        one = one.set("limit", limit);
+    }
     if draw.protect {
         one = one.protect();
     }
@@ -431,7 +437,9 @@ proptest! {
 
     #[test]
     fn every_plan_obeys_the_law_of_order(case in cases()) {
-        law_of_order(&case, &case.plan())?;
+        let plan = case.plan();
+        law_of_order(&case, &plan)?;
+        limits_come_last(&case, &plan)?;
     }
 }
 
@@ -450,7 +458,10 @@ fn law_of_order(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
             }
         } else {
             for dependency in action.op.resource().dependencies() {
-                prop_assert!(waits(build(plan, dependency)), "(a) {address} {dependency}");
+                let first = build(plan, dependency);
+                let is_turned =
+                    first.is_some_and(|it| lowers(it) && it.waits_for.contains(&action.index));
+                prop_assert!(is_turned || waits(first), "(a) {address} {dependency}");
             }
             prop_assert!(waits(delete(plan, address)), "(c) {address}");
         }
@@ -476,6 +487,62 @@ fn preferred_edges(base: &Snapshot, plan: &Plan) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+/// Whether an action is an update that takes a limit down.
+fn lowers(action: &Action) -> bool {
+    let Op::Update { changes, .. } = &action.op else {
+        return false;
+    };
+    let goes_down = |before: Option<&Value>, after: Option<&Value>| match (before, after) {
+        (None, Some(Value::Integer(_))) => true,
+        (Some(Value::Integer(before)), Some(Value::Integer(after))) => before > after,
+        _ => false,
+    };
+    let mut limits = changes.iter().filter(|it| it.path.to_string() == "limit");
+    limits.any(|it| goes_down(it.before.as_ref(), it.after.as_ref()))
+}
+
+/// A limit that alone is taken down, and to which nothing refers, waits for all that depends on it;
+/// checks and what stands behind them wait for it.
+fn limits_come_last(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
+    let lowered: Vec<_> = plan.actions().iter().filter(|it| lowers(it)).collect();
+    let [limit] = *lowered else { return Ok(()) };
+    let builds = plan.actions().iter();
+    let mut builds = builds.filter(|it| !matches!(it.op, Op::Delete { .. }));
+    let refers = |it: &Action| {
+        let references = it.op.resource().attributes.refs();
+        references.iter().any(|it| it.address == *limit.address())
+    };
+    if builds.clone().any(refers) {
+        return Ok(());
+    }
+    let dependents = |of: &BTreeSet<Address>| {
+        let mut found = BTreeSet::new();
+        let mut open = of.clone();
+        while let Some(next) = open.pop_first() {
+            for (address, it) in case.desired.resources() {
+                if it.dependencies().contains(&next) && found.insert(address.clone()) {
+                    open.insert(address.clone());
+                }
+            }
+        }
+        found
+    };
+    let above = dependents(&BTreeSet::from([limit.address().clone()]));
+    let checks = above.iter().filter(|it| is_check(it)).cloned().collect();
+    let behind = dependents(&checks);
+    builds.try_for_each(|other| {
+        let address = other.address();
+        if checks.contains(address) || behind.contains(address) {
+            let waits = all_before(plan, other.index).contains(&limit.index);
+            prop_assert!(waits, "(e) {address} does not wait for {}", limit.address());
+        } else if above.contains(address) {
+            let waits = all_before(plan, limit.index).contains(&other.index);
+            prop_assert!(waits, "(e) {} does not wait for {address}", limit.address());
+        }
+        Ok(())
+    })
 }
 
 fn all_before(plan: &Plan, index: ActionIndex) -> BTreeSet<ActionIndex> {
@@ -548,6 +615,18 @@ fn the_drawn_cases_reach_every_kind_of_action_and_edge() {
                 "replacement",
                 replaced && matches!(action.op, Op::Delete { .. }),
             );
+            let last = |it: &ActionIndex| {
+                let before = plan.action(*it).unwrap();
+                before
+                    .op
+                    .resource()
+                    .dependencies()
+                    .contains(action.address())
+            };
+            count(
+                "limit behind what it limits",
+                action.waits_for.iter().any(last),
+            );
             if let Op::Update { changes, .. } = &action.op {
                 let unknown = changes.iter().any(|it| it.after == Some(Value::Unknown));
                 count("unknown value", unknown);
@@ -555,6 +634,6 @@ fn the_drawn_cases_reach_every_kind_of_action_and_edge() {
         }
         count("edit", !plan.edits().is_empty());
     }
-    assert_eq!(seen.len(), 8, "{seen:?}");
+    assert_eq!(seen.len(), 9, "{seen:?}");
     assert!(seen.values().all(|count| *count >= 20), "{seen:?}");
 }

@@ -28,6 +28,7 @@ fn new_catalog() -> Catalog {
         {"path": "tags", "type": "list", "doc": "Order does not count.", "set_like": true},
         {"path": "note", "type": "any", "doc": "The server may fill it in.", "computed": true},
         {"path": "key", "type": "string", "doc": "Not to be shown.", "sensitive": true},
+        {"path": "limit", "type": "any", "doc": "What others must fit below.", "limit": true},
         {"path": "class", "type": "string", "doc": "Decides the undo class of a part."},
         {"path": "body", "type": "map", "doc": "Anything."},
         {"path": "body.name", "type": "string", "doc": "Cannot be changed.", "immutable": true},

@@ -107,6 +107,7 @@ fn kind_text(schema: &KindSchema, inside: Option<&AttributePath>) -> String {
             (attribute.computed, "filled in by the server"),
             (attribute.sensitive, "sensitive"),
             (attribute.set_like, "any order"),
+            (attribute.limit, "goes down last"),
         ];
         let remarks: Vec<_> = remarks.iter().filter(|it| it.0).map(|it| it.1).collect();
         let of_type = format!("{:?}", attribute.value_type).to_lowercase();

@@ -54,6 +54,46 @@ impl<'a> Links<'a> {
         self.0.get(address).map_or(&[], Vec::as_slice)
     }
 
+    /// The same links with each of `late` behind what leads to it instead of before it. Gates stay
+    /// behind, and all that leads to a gate. `None` where that would lead in a circle.
+    pub(super) fn turned(
+        &self,
+        late: &BTreeSet<&Address>,
+        gates: &BTreeSet<&Address>,
+    ) -> Option<Self> {
+        let dependents = self.reversed();
+        let mut turned = self.clone();
+        for late in self.0.keys().copied().filter(|it| late.contains(it)) {
+            let above = dependents.all_from([late]);
+            let (gates, others): (BTreeSet<_>, BTreeSet<_>) =
+                above.into_iter().partition(|it| gates.contains(it));
+            let behind = dependents.all_from(gates.iter().copied());
+            let before = turned.of(late).to_vec();
+            for gate in gates {
+                turned.0.entry(gate).or_default().push(late);
+            }
+            for other in others.difference(&behind) {
+                let links = turned.0.entry(other).or_default();
+                if links.contains(&late) {
+                    links.retain(|it| *it != late);
+                    links.extend(&before);
+                }
+                turned.0.entry(late).or_default().push(other);
+            }
+        }
+        turned.is_sound().then_some(turned)
+    }
+
+    /// All that links lead to from these, however far.
+    fn all_from(&self, starts: impl IntoIterator<Item = &'a Address>) -> BTreeSet<&'a Address> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<&Address> = starts.into_iter().collect();
+        while let Some(next) = open.pop() {
+            open.extend(self.of(next).iter().filter(|it| found.insert(**it)));
+        }
+        found
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&'a Address, &'a Address)> {
         self.0
             .iter()

@@ -64,14 +64,16 @@ impl Side {
 enum Happens {
     Create,
     Update,
+    Lower,
     Replace,
     Delete,
+    Check,
     Stay,
 }
 
 fn happens() -> impl Strategy<Value = Vec<Happens>> {
-    use Happens::{Create, Delete, Replace, Stay, Update};
-    let one = prop::sample::select(vec![Create, Update, Replace, Delete, Stay]);
+    use Happens::{Check, Create, Delete, Lower, Replace, Stay, Update};
+    let one = prop::sample::select(vec![Create, Update, Lower, Replace, Delete, Check, Stay]);
     prop::collection::vec(one, SIZE)
 }
 
@@ -79,11 +81,12 @@ fn ordered(was: &Side, now: &Side, happens: &[Happens], sound: bool) -> (usize, 
     let mut records = BTreeMap::new();
     let mut list = Vec::new();
     let mut tasks = Vec::new();
-    let mut task = |op| {
+    let mut task = |op, lowers| {
         tasks.push(Task {
             op,
             reason: Reason::New,
             undo: UndoClass::Reversible,
+            lowers,
         })
     };
     for (at, what) in happens.iter().enumerate() {
@@ -109,24 +112,31 @@ fn ordered(was: &Side, now: &Side, happens: &[Happens], sound: bool) -> (usize, 
             list.push(Resource::clone(&resource));
         }
         if matches!(what, Happens::Delete | Happens::Replace) {
-            task(Op::Delete {
-                recorded: recorded.clone(),
-                expects: None,
-            });
+            let recorded = recorded.clone();
+            let expects = None;
+            task(Op::Delete { recorded, expects }, false);
         }
         match what {
-            Happens::Create | Happens::Replace => task(Op::Create {
-                resource,
-                generation: 1,
-            }),
-            Happens::Update => {
-                task(Op::Update {
+            Happens::Create | Happens::Replace => {
+                let generation = 1;
+                task(
+                    Op::Create {
+                        resource,
+                        generation,
+                    },
+                    false,
+                );
+            }
+            Happens::Update | Happens::Lower => {
+                let update = Op::Update {
                     recorded,
                     resource,
                     changes: vec![],
                     expects: None,
-                });
+                };
+                task(update, *what == Happens::Lower);
             }
+            Happens::Check => task(Op::Check { resource }, false),
             Happens::Delete | Happens::Stay => {}
         }
     }

@@ -1,6 +1,6 @@
 //! The law of order on cases that a person can follow.
 
-use matih_model::{Plan, Sweep};
+use matih_model::{Plan, Sweep, Value};
 
 use crate::world::{Case, at, res, short};
 
@@ -111,6 +111,127 @@ fn a_delete_waits_for_the_update_of_what_depended_on_it() {
     assert_eq!(
         waits(&case.plan()),
         ["update box/b after ", "delete box/a after update box/b"]
+    );
+}
+
+/// A limit of `was` that is to be `now`, something that fits below it, and a check of both.
+fn limited(was: impl Into<Value>, now: impl Into<Value>) -> Vec<String> {
+    let limited = |limit: Value, size| {
+        [
+            res("box/base").set("size", size),
+            res("box/limit").needs("box/base").set("limit", limit),
+            res("box/user").needs("box/limit").set("size", size),
+            res("box/far").needs("box/user").set("size", size),
+            res("gate/g").needs("box/far"),
+            res("box/after").needs("gate/g").set("size", size),
+        ]
+    };
+    waits(&Case::new(limited(was.into(), 1), limited(now.into(), 2)).plan())
+}
+
+#[test]
+fn a_limit_goes_down_after_what_has_to_fit_below_it() {
+    for (was, now) in [
+        (Value::from("16"), Value::from("7500m")),
+        (Value::from(3), Value::from(2)),
+    ] {
+        assert_eq!(
+            limited(was, now),
+            [
+                "update box/base after ",
+                "update box/user after update box/base",
+                "update box/far after update box/user",
+                "update box/limit after update box/base, update box/user, update box/far",
+                "check gate/g after update box/far, update box/limit",
+                "update box/after after check gate/g",
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_limit_that_goes_up_or_is_no_amount_comes_first() {
+    for (was, now) in [
+        (Value::from("7500m"), Value::from("16")),
+        (Value::from("some"), Value::from("few")),
+        (Value::from(3), Value::Null),
+    ] {
+        assert_eq!(
+            limited(was, now),
+            [
+                "update box/base after ",
+                "update box/limit after update box/base",
+                "update box/user after update box/limit",
+                "update box/far after update box/user",
+                "check gate/g after update box/far",
+                "update box/after after check gate/g",
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_limit_to_which_something_refers_comes_first() {
+    let limited = |limit| {
+        [
+            res("box/limit").set("limit", limit),
+            res("box/user").refers("size", "box/limit", "rev"),
+        ]
+    };
+    assert_eq!(
+        waits(&Case::new(limited(2), limited(1)).plan()),
+        [
+            "update box/limit after ",
+            "update box/user after update box/limit"
+        ]
+    );
+}
+
+#[test]
+fn limits_go_down_in_reverse() {
+    let limited = |limit| {
+        [
+            res("box/base").set("size", limit),
+            res("box/limit").needs("box/base").set("limit", limit),
+            res("box/inner").needs("box/limit").set("limit", limit),
+            res("box/user")
+                .needs("box/inner")
+                .needs("box/limit")
+                .set("size", limit),
+        ]
+    };
+    assert_eq!(
+        waits(&Case::new(limited(2), limited(1)).plan()),
+        [
+            "update box/base after ",
+            "update box/user after update box/base",
+            "update box/inner after update box/base, update box/user",
+            "update box/limit after update box/base, update box/user, update box/inner",
+        ]
+    );
+}
+
+#[test]
+fn limits_that_would_wait_in_a_circle_come_first() {
+    let limited = |limit| {
+        [
+            res("box/limit").set("limit", limit),
+            res("box/inner").needs("box/limit").set("limit", limit),
+            res("gate/g").needs("box/limit"),
+            res("box/user")
+                .needs("box/inner")
+                .needs("gate/g")
+                .set("size", limit),
+        ]
+    };
+    assert_eq!(
+        waits(&Case::new(limited(2), limited(1)).plan()),
+        [
+            "update box/limit after ",
+            "update box/inner after update box/limit",
+            "check gate/g after update box/limit",
+            "update box/user after update box/inner, check gate/g",
+        ]
     );
 }
 
