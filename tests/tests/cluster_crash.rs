@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use matih_tests::Running;
 use matih_tests::cluster::Cluster;
-use matih_tests::cluster::deeds::{Change, DEEDS, Good, Life};
+use matih_tests::cluster::deeds::{DEEDS, Good, Life};
 use matih_tests::crash::{FAILPOINT, verdict};
 
 /// Boundaries between two visits of lives that are killed once a deed; prime, so that all six points
@@ -128,7 +128,7 @@ fn lives(
     stride: usize,
     tally: &Mutex<[Tally; 4]>,
 ) -> Result<(), String> {
-    let good = Life::new(cluster, tenant, Change::Version).undisturbed(MORE);
+    let good = Life::new(cluster, tenant).undisturbed(MORE);
     let names = tempfile::tempdir().unwrap();
     let kills = Kills {
         points,
@@ -136,7 +136,7 @@ fn lives(
         names: names.path(),
     };
     loop {
-        let life = Life::new(cluster, tenant, Change::Version);
+        let life = Life::new(cluster, tenant);
         if doomed(&life, &kills, &good, tally)? == 0 || stride > 1 {
             return Ok(());
         }
@@ -197,7 +197,7 @@ fn a_kill_of_matih_at_any_boundary_loses_nothing() {
             scope.spawn(move || {
                 // Names of things are made of the slug, so each worker has an end of its own.
                 let tenant = format!("crash-{worker}");
-                let good = Life::new(cluster, &tenant, Change::Size).undisturbed(&[]);
+                let good = Life::new(cluster, &tenant).undisturbed(&[]);
                 let counts: Vec<usize> = good.iter().map(|it| it.boundaries).collect();
                 let most = counts.iter().copied().max().unwrap_or_default();
                 *counted.lock().unwrap() = counts;
@@ -206,7 +206,7 @@ fn a_kill_of_matih_at_any_boundary_loses_nothing() {
                     if at > most {
                         return;
                     }
-                    let life = Life::new(cluster, &tenant, Change::Size);
+                    let life = Life::new(cluster, &tenant);
                     if let Err(wrong) = disturb(&life, at, &good, tally) {
                         failures.lock().unwrap().push(wrong);
                         // What it left would be in the way of the next life.
@@ -293,7 +293,7 @@ fn a_kill_of_the_api_server_or_of_etcd_under_an_apply_loses_nothing() {
     let places = [("kube-apiserver", 500), ("etcd", 700)];
     for (program, boundary) in places {
         let tenant = format!("under-{program}");
-        let life = Life::new(&cluster, &tenant, Change::Size);
+        let life = Life::new(&cluster, &tenant);
         let deed = life.prepare("create");
         let mut command = life.sandbox.command(&deed.words);
         command.env(FAILPOINT, format!("boundary:{boundary}=stop"));

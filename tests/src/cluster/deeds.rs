@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 
 use serde_json::Value;
 
-use super::{Cluster, life};
+use super::Cluster;
 use crate::acme::{self, ACME, example};
 use crate::crash::{COUNT, SIGKILL, difference, verdict};
 use crate::world::{Facts, Findings};
@@ -22,18 +22,6 @@ pub struct Life<'a> {
     pub sandbox: Sandbox,
     tenant: String,
     first: String,
-    names: String,
-    change: Change,
-}
-
-/// What an update changes of every release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Its size, and so the tenant's quota.
-    Size,
-    /// Its version. A quota that is lowered before the services shrink keeps new pods out for as long
-    /// as others hold the room, which few actions at a time do not get over.
-    Version,
 }
 
 /// A deed that is prepared.
@@ -58,17 +46,15 @@ impl<'a> Life<'a> {
     /// One that has not begun.
     #[must_use]
     #[track_caller]
-    pub fn new(cluster: &'a Cluster, tenant: &str, change: Change) -> Self {
+    pub fn new(cluster: &'a Cluster, tenant: &str) -> Self {
         let sandbox = cluster.sandbox();
         let first = example("acme").replace(ACME, tenant);
         sandbox.write("acme.toml", &first);
         Self {
-            names: sandbox.read("names/tables.toml"),
             cluster,
             sandbox,
             tenant: tenant.to_owned(),
             first,
-            change,
         }
     }
 
@@ -79,17 +65,10 @@ impl<'a> Life<'a> {
         let (words, settled) = match name {
             "update" => {
                 acme::edit(&self.sandbox);
-                if self.change == Change::Version {
-                    life::edit(&self.sandbox, "acme.toml", "\"large\"", "\"medium\"");
-                    let charts = "[charts]\napp_version = \"2.0.1\"\n";
-                    let names = self.names.clone() + charts;
-                    self.sandbox.write("names/tables.toml", &names);
-                }
                 (acme::APPLY, acme::PLAN)
             }
             "rollback" => {
                 self.sandbox.write("acme.toml", &self.first);
-                self.sandbox.write("names/tables.toml", &self.names);
                 (acme::ROLLBACK, acme::PLAN)
             }
             "destroy" => (acme::DESTROY, acme::PLAN_DESTROY),
