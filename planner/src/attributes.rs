@@ -135,10 +135,15 @@ impl<'a> Walk<'_, 'a> {
                 });
             }
             (Some(Value::List(items)), Some(Value::List(there))) if items.len() == there.len() => {
-                if !self.of.is_set_like(trail) {
-                    self.items(trail, items, was, seen);
-                } else if !self.same_set(trail, items, there, seen) {
+                if self.of.is_set_like(trail) {
+                    if !self.same_set(trail, items, there, seen) {
+                        self.leaf(trail, wanted, was, seen);
+                    }
+                } else if items.is_empty() && matches!(seen, Seen::Absent) {
+                    // No item can tell that the list itself is gone.
                     self.leaf(trail, wanted, was, seen);
+                } else {
+                    self.items(trail, items, was, seen);
                 }
             }
             _ => self.leaf(trail, wanted, was, seen),

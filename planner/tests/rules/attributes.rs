@@ -219,6 +219,22 @@ fn an_empty_map_is_set_once_and_is_no_drift_where_the_server_drops_it() {
 }
 
 #[test]
+fn a_list_that_is_gone_is_drift_also_where_it_had_no_item() {
+    let a = || res("box/a").json("body", json!({"list": []}));
+    let gone = Case::same([a()]).sees("box/a", |it| {
+        _ = it.attributes.insert("body", Value::Map(Default::default()))
+    });
+    assert_eq!(
+        gone.shows(),
+        [update(
+            "body.list: nothing -> [] because changed outside of matih"
+        )]
+    );
+    assert!(Case::same([a()]).sees("box/a", |_| {}).plan().is_empty());
+    assert!(Case::same([a()]).plan().is_empty());
+}
+
+#[test]
 fn an_explicit_nothing_is_no_drift_where_nothing_is() {
     let a = || res("box/a").set("size", Value::Null);
     let gone = Case::same([a()]).sees("box/a", |it| _ = it.attributes.remove("size"));
