@@ -72,7 +72,7 @@ impl Said {
         let Some(found) = proxy("") else {
             return Err("its proxy has an address that cannot be read".to_owned());
         };
-        if proxy(&self.except).is_none() {
+        if proxy(&exceptions(&self.except, server)).is_none() {
             return Ok(None);
         }
         match found.uri().scheme_str() {
@@ -83,6 +83,28 @@ impl Said {
             )),
         }
     }
+}
+
+/// The exceptions that count for a server: one with a port counts for that port alone, and `*.x` is
+/// `.x`, as in Go.
+fn exceptions(all: &str, server: &Uri) -> String {
+    let port = server.port_u16().unwrap_or(443);
+    let counts = |one: &str| {
+        let one = one.trim();
+        let (host, its) = match one.rsplit_once(':') {
+            Some((host, its)) if !host.contains(':') || host.ends_with(']') => (host, Some(its)),
+            _ => (one, None),
+        };
+        let below = host.strip_prefix('*').filter(|it| it.starts_with('.'));
+        let host = below.unwrap_or(host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        its.is_none_or(|its| its.parse() == Ok(port))
+            .then(|| host.to_owned())
+    };
+    all.split(',')
+        .filter_map(counts)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// A connector whose connections go through the proxy.
@@ -130,6 +152,29 @@ mod tests {
             ("http://proxy:3128", " a.b , .example.org", server, false),
             ("http://proxy:3128", "ample.org", server, true),
             ("http://proxy:3128", "*", server, false),
+            ("http://proxy:3128", "*.example.org", server, false),
+            ("http://proxy:3128", "*example.org", server, true),
+            ("http://proxy:3128", "example.org:6443", server, false),
+            ("http://proxy:3128", "example.org:443", server, true),
+            (
+                "http://proxy:3128",
+                "10.1.2.3:443",
+                "https://10.1.2.3",
+                false,
+            ),
+            (
+                "http://proxy:3128",
+                "[fd00::1]:443",
+                "https://[fd00::1]",
+                false,
+            ),
+            (
+                "http://proxy:3128",
+                "[fd00::1]:80",
+                "https://[fd00::1]",
+                true,
+            ),
+            ("http://proxy:3128", "fd00::1", "https://[fd00::1]", false),
             ("http://proxy:3128", "10.0.0.0/8", "https://10.1.2.3", false),
             ("http://proxy:3128", "10.0.0.0/8", "https://11.1.2.3", true),
             ("http://proxy:3128", "", "https://127.0.0.1:6443", false),
