@@ -208,9 +208,29 @@ fn drift_names_who_and_what_and_is_repaired() {
     assert_eq!(colour, "blue", "what others added stays");
 
     what_lies_beside_ours_is_told_on_request(&cluster, &sandbox, tenant, namespace);
+    a_mark_that_is_taken_off_cannot_be_accepted(&cluster, &sandbox, namespace);
     assert_sound(&cluster, &sandbox, tenant, "wren.toml");
     assert_quiet(&cluster, &sandbox, "wren.toml");
     cluster.clear(&[namespace]);
+}
+
+fn a_mark_that_is_taken_off_cannot_be_accepted(
+    cluster: &Cluster,
+    sandbox: &Sandbox,
+    namespace: &str,
+) {
+    let mark = ".metadata.annotations.matih\\.ai/address";
+    let marked = || field(cluster, namespace, "limitrange/tenant-limits", mark);
+    let before = marked();
+    let words = ["annotate", "limitrange", "tenant-limits"];
+    let more = ["matih.ai/address-", "--namespace", namespace];
+    let _ = cluster.kubectl(&[words, more].concat());
+    let accepted = sandbox.run(&["drift", "wren.toml", "--accept"]).exits(0);
+    let told = "1 objects bear no mark of ours, which cannot be ignored";
+    assert!(accepted.stderr.contains(told), "{accepted}");
+    assert_eq!(marked(), "");
+    let _ = apply(sandbox, "wren.toml").exits(0);
+    assert_eq!(marked(), before);
 }
 
 fn what_lies_beside_ours_is_told_on_request(

@@ -3,7 +3,7 @@
 //! Each attribute that differs goes into a `[[lifecycle]]` block of the spec as `ignore_changes`.
 //! Nothing finer is tried: an attribute comes from a template of the blueprint, and there is no
 //! way back from what a template made to the field that it was made from. What is missing cannot
-//! be ignored, so it is only told.
+//! be ignored, nor can what bears no mark, so it is only told.
 
 use std::path::Path;
 
@@ -47,6 +47,12 @@ pub(super) fn run(context: &Context, args: &DriftArgs, all: &[Seen]) -> Outcome 
             exit = exit.worst(Exit::Error);
             context.screen.warn(&format!(
                 "{missing} missing, {unmanaged} unmanaged and {unknown} unknown objects cannot be ignored"
+            ));
+        }
+        let unmarked = seen.count(|it| matches!(it, Drift::Unmarked));
+        if unmarked > 0 {
+            context.screen.warn(&format!(
+                "{unmarked} objects bear no mark of ours, which cannot be ignored: the next apply puts it back"
             ));
         }
         context.screen.say(&format!("Next: matih apply {spec}"));
