@@ -44,7 +44,7 @@ pub(crate) use fleet::{Ship, fleet, in_order};
 pub(crate) use lock::{locked, release};
 pub(crate) use onlooker::RunOnlooker;
 pub(crate) use saved::saved_plan;
-pub(crate) use unchanged::unchanged;
+pub(crate) use unchanged::{changed, unchanged};
 
 /// Everything that a run needs; shared by the runs of all tenants of a command.
 pub(crate) struct Workshop {

@@ -41,12 +41,12 @@ const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// Reads everything that these heads record.
 ///
 /// Each tenant of `heads` has an observation, with a reading for each of its recorded resources.
-pub async fn observe(
+pub async fn observe<'a>(
     registry: &Registry,
-    heads: &[Arc<Snapshot>],
+    heads: impl IntoIterator<Item = &'a Arc<Snapshot>> + Clone,
     options: &ObserveOptions,
 ) -> BTreeMap<TenantId, Observation> {
-    let recorded = heads.iter().flat_map(|head| head.resources());
+    let recorded = heads.clone().into_iter().flat_map(|head| head.resources());
     let requests = recorded.map(|(address, it)| ReadRequest {
         address,
         remote_id: Some(&it.remote_id),

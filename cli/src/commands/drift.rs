@@ -1,15 +1,19 @@
 //! `matih drift`: what was applied against what is there; once, or again and again.
+//!
+//! A tenant of which every object is in the very state that is recorded costs its tokens and one
+//! question; the record of a tenant is read where something differs.
 
 mod accept;
 mod notify;
 mod schedule;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use matih_executor::{Search, Unmanaged, observe, unmanaged};
-use matih_model::{Marked, Snapshot};
+use matih_model::{Marked, Snapshot, SnapshotId, TenantId};
 use matih_planner::{Drift, DriftReport, drift};
-use matih_state::Store;
+use matih_state::{Store, TenantSummary, Token};
 use serde_json::{Value, json};
 
 use crate::args::{DriftArgs, Look};
@@ -23,11 +27,14 @@ use crate::render;
 use crate::render::style::{ADD, BAD, STRONG, paint};
 use crate::render::time::rfc3339;
 use crate::tenants;
-use crate::work::{Goal, Settings, Workshop, look};
+use crate::work::{Goal, Settings, Workshop, changed, look};
 
 /// One tenant, looked at.
 struct Seen {
-    head: Arc<Snapshot>,
+    tenant: TenantId,
+    snapshot: Option<SnapshotId>,
+    /// Its record, where it was needed.
+    head: Option<Arc<Snapshot>>,
     report: DriftReport,
     unmanaged: Unmanaged,
 }
@@ -92,29 +99,42 @@ async fn all(
     installation: &Installation,
     store: &Store,
 ) -> Result<Vec<Seen>, Failure> {
-    let mut heads = Vec::new();
-    for tenant in tenants::all(context, store, &args.tenants)? {
-        heads.extend(store.head(&tenant).map_err(|error| of_state(&error))?);
+    let named = tenants::all(context, store, &args.tenants)?;
+    let summaries = summaries(store, &named)?;
+    let tokens = store.tokens(&summaries).map_err(|error| of_state(&error))?;
+    let mut differ = changed(installation, &tokens).await?;
+    if args.unmarked {
+        // What lies unmarked in an object is asked for by its record.
+        differ.extend(tokens.keys().cloned());
     }
+    let heads = heads(store, differ)?;
     let registry = installation.registry()?;
     let options = look();
-    let observed = observe(registry, &heads, &options).await;
-    let tenants = heads.iter().map(|head| (head.tenant(), Some(&**head)));
+    let observed = observe(registry, heads.values(), &options).await;
+    let known = tokens.keys().map(|it| (it, heads.get(it).map(|it| &**it)));
     let search = Search {
         installation: store.installation(),
         unmarked: args.unmarked,
         timeout: options.timeout,
     };
-    let mut strays = unmanaged(registry, &search, tenants).await;
+    let mut strays = unmanaged(registry, &search, known).await;
     let mut all = Vec::new();
-    for head in heads {
-        let nothing = Default::default();
-        let observation = observed.get(head.tenant()).unwrap_or(&nothing);
-        let report = drift(&head, observation, &installation.platform.catalog);
-        let mut unmanaged = strays.remove(head.tenant()).unwrap_or_default();
-        // What was moved in the record still bears the mark of its old address.
-        unmanaged.found.retain(|found| !is_recorded(&head, found));
+    for summary in summaries {
+        let tokens = tokens
+            .get(&summary.tenant)
+            .map(|it| &**it)
+            .unwrap_or_default();
+        let head = heads.get(&summary.tenant).cloned();
+        let report = match (&head, observed.get(&summary.tenant)) {
+            (Some(head), Some(seen)) => drift(head, seen, &installation.platform.catalog),
+            _ => as_applied(tokens),
+        };
+        let mut unmanaged = strays.remove(&summary.tenant).unwrap_or_default();
+        leave_recorded(&mut unmanaged, tokens);
+        let recorded = summary.head;
         all.push(Seen {
+            tenant: summary.tenant,
+            snapshot: head.as_ref().map(|it| it.id()).or(recorded),
             head,
             report,
             unmanaged,
@@ -123,12 +143,40 @@ async fn all(
     Ok(all)
 }
 
-/// Whether a record is of this very object, whatever it is called there.
-fn is_recorded(head: &Snapshot, found: &Marked) -> bool {
-    head.resources().iter().any(|(address, recorded)| {
-        let same_kind = address.kind == found.owner.address.kind;
-        same_kind && recorded.remote_id == found.remote_id
-    })
+/// Those of these tenants that have a record.
+fn summaries(store: &Store, named: &[TenantId]) -> Result<Vec<TenantSummary>, Failure> {
+    let all = store.tenants().map_err(|error| of_state(&error))?;
+    let mut all: BTreeMap<_, _> = all.into_iter().map(|it| (it.tenant.clone(), it)).collect();
+    let named = named.iter().filter_map(|tenant| all.remove(tenant));
+    Ok(named.filter(|it| it.head.is_some()).collect())
+}
+
+fn heads(
+    store: &Store,
+    tenants: BTreeSet<TenantId>,
+) -> Result<BTreeMap<TenantId, Arc<Snapshot>>, Failure> {
+    let head = |tenant: TenantId| match store.head(&tenant) {
+        Ok(head) => head.map(|head| Ok((tenant, head))),
+        Err(error) => Some(Err(of_state(&error))),
+    };
+    tenants.into_iter().filter_map(head).collect()
+}
+
+/// What is said of a tenant whose every object is in the very state that is recorded.
+fn as_applied(tokens: &[Token]) -> DriftReport {
+    let each = tokens.iter().map(|it| (it.address.clone(), Drift::InSync));
+    DriftReport {
+        resources: each.collect(),
+    }
+}
+
+/// Drops what is recorded under another name: what was moved in the record still bears the mark of
+/// its old address.
+fn leave_recorded(unmanaged: &mut Unmanaged, tokens: &[Token]) {
+    let recorded = tokens.iter().map(|it| (&it.address.kind, &it.remote_id));
+    let recorded: BTreeSet<_> = recorded.collect();
+    let is_recorded = |it: &Marked| recorded.contains(&(&it.owner.address.kind, &it.remote_id));
+    unmanaged.found.retain(|found| !is_recorded(found));
 }
 
 impl Seen {
@@ -163,7 +211,7 @@ fn text(seen: &Seen, catalog: &matih_model::Catalog, verbose: bool) -> String {
     } else {
         paint(BAD, "drift").to_string()
     };
-    let mut text = format!("{}: {word}\n", paint(STRONG, seen.head.tenant()));
+    let mut text = format!("{}: {word}\n", paint(STRONG, &seen.tenant));
     if verbose {
         let in_sync = seen
             .report
@@ -172,7 +220,9 @@ fn text(seen: &Seen, catalog: &matih_model::Catalog, verbose: bool) -> String {
             .filter(|(_, it)| **it == Drift::InSync);
         in_sync.for_each(|(address, _)| text += &format!("  = {address}\n"));
     }
-    text += &render::drift::changes(&seen.report, &seen.head, catalog);
+    if let Some(head) = &seen.head {
+        text += &render::drift::changes(&seen.report, head, catalog);
+    }
     text += &render::drift::unmanaged(&seen.unmanaged);
     for (provider, why) in &seen.unmanaged.unknown {
         text += &format!("  ? provider {provider} could not list: {why}\n");
@@ -197,8 +247,8 @@ fn document(all: &[Seen]) -> Value {
                     "how": by.map(|it| &it.how), "when": by.and_then(|it| it.when.as_ref()) })
         });
         json!({
-            "tenant": seen.head.tenant(),
-            "snapshot": seen.head.id(),
+            "tenant": seen.tenant,
+            "snapshot": seen.snapshot,
             "in_sync": seen.in_sync(),
             "summary": { "in_sync": same, "changed": changed, "missing": missing,
                          "unmanaged": unmanaged, "unknown": unknown },
@@ -221,7 +271,7 @@ async fn revert(context: &Context, args: &DriftArgs, seen: &[Seen]) -> Outcome {
     let goals: Vec<Goal> = seen
         .iter()
         .filter(|seen| seen.report.has_drifted())
-        .map(|seen| Goal::Revert(seen.head.tenant().clone()))
+        .map(|seen| Goal::Revert(seen.tenant.clone()))
         .collect();
     let look = Look {
         force_conflicts: args.force_conflicts,

@@ -59,8 +59,12 @@ fn secrets_are_the_same(installation: &Installation, summary: &TenantSummary) ->
     summary.secrets.iter().all(same)
 }
 
-/// The tenants of which anything is not as applied, or has no token, or could not be read.
-async fn changed(
+/// The tenants of which anything is not in the very state that is recorded, or has no token, or
+/// could not be read.
+///
+/// # Errors
+/// The platform has no provider that could be asked.
+pub(crate) async fn changed(
     installation: &Installation,
     tokens: &BTreeMap<TenantId, std::sync::Arc<[Token]>>,
 ) -> Result<BTreeSet<TenantId>, Failure> {

@@ -22,7 +22,7 @@ use crate::tenants;
 pub(super) fn run(context: &Context, args: &DriftArgs, all: &[Seen]) -> Outcome {
     let mut exit = Exit::Ok;
     for seen in all.iter().filter(|seen| !seen.in_sync()) {
-        let tenant = seen.head.tenant();
+        let tenant = &seen.tenant;
         let spec = args.tenants.iter().find(|word| {
             Path::new(word).is_file() && tenants::named(word).is_ok_and(|named| named == *tenant)
         });
