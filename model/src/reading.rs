@@ -58,6 +58,11 @@ impl Version {
         &self.ours
     }
 
+    /// The token of the whole object, where it was given.
+    pub fn whole(&self) -> Option<&str> {
+        self.whole.as_deref()
+    }
+
     /// Whether the whole object is as it was, by its token now.
     pub fn is_whole(&self, now: &str) -> bool {
         self.whole.as_deref() == Some(now)

@@ -134,6 +134,8 @@ async fn group(
     questions: &[Question<'_>],
 ) -> Result<Answers, ProviderError> {
     let cluster = provider.cluster(target).await?;
+    let recorded = questions.iter().filter_map(|it| it.request.version);
+    cluster.wire.revisions.remember(recorded);
     let Some(api) = find(&cluster, gvk).await? else {
         // What no longer has a kind is no longer there.
         let missing = questions.iter().map(|it| (it.index, Reading::Missing));

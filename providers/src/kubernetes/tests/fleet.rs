@@ -4,6 +4,7 @@ use matih_model::{
     Call, OwnerMark, Provider, ReadRequest, Reading, RemoteId, RunId, TenantId, Version,
 };
 use serde_json::{Value as Json, json};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::fake::{Act, Fake, Seen};
@@ -155,6 +156,31 @@ async fn an_object_of_the_recorded_resource_version_is_not_looked_at_closer() {
         let readings = read_since(&fake, Some(&moved)).await;
         let present = |it: &Reading| matches!(it, Reading::Present(_));
         assert!(readings.iter().all(present), "{readings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_from_before_what_is_recorded_is_asked_for_again() {
+    for (recorded, asked) in [("4", 1), ("5", 2)] {
+        let behind = AtomicBool::new(true);
+        let fake = Fake::new(move |request, number| {
+            let act = answer(request, number);
+            match act {
+                Act::Say(200, mut list) if list["kind"] == "ConfigMapList" => {
+                    let behind = behind.swap(false, Ordering::Relaxed);
+                    let revision = if behind { "4" } else { "9" };
+                    list["metadata"]["resourceVersion"] = json!(revision);
+                    Act::Say(200, list)
+                }
+                act => act,
+            }
+        })
+        .await;
+        let version = Version::new("whatever").with_whole(recorded);
+        let readings = read_since(&fake, Some(&version)).await;
+        let present = |it: &Reading| matches!(it, Reading::Present(_));
+        assert!(readings.iter().all(present), "{readings:?}");
+        assert_eq!(lists(&fake), asked, "recorded: {recorded}");
     }
 }
 
