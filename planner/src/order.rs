@@ -1,4 +1,4 @@
-//! The law of order: nothing outside of it names petgraph.
+//! The law of order: the only file that names petgraph.
 //!
 //! Required edges:
 //! - (a) a create, update or check waits for the create, update or check of what it depends on;
@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use matih_model::{Action, ActionIndex, Address, Op, Reason, Sweep, Tenancy, UndoClass};
 use petgraph::Direction::{Incoming, Outgoing};
-use petgraph::algo::has_path_connecting;
+use petgraph::algo::{has_path_connecting, is_cyclic_directed, kosaraju_scc};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 mod links;
@@ -51,6 +51,37 @@ impl Task {
 
     fn is_delete(&self) -> bool {
         matches!(self.op, Op::Delete { .. })
+    }
+}
+
+impl<'a> Links<'a> {
+    /// All resources, each after all that it is linked to; those of a circle side by side.
+    pub(crate) fn sorted(&self) -> Vec<&'a Address> {
+        let graph = self.graph();
+        let circles = kosaraju_scc(&graph).into_iter().flat_map(|mut members| {
+            members.sort_unstable();
+            members
+        });
+        circles
+            .filter_map(|node| graph.node_weight(node).copied())
+            .collect()
+    }
+
+    /// Whether no link leads back to where it came from.
+    fn is_sound(&self) -> bool {
+        !is_cyclic_directed(&self.graph())
+    }
+
+    fn graph(&self) -> DiGraph<&'a Address, ()> {
+        let mut graph = DiGraph::new();
+        let nodes = self.addresses().map(|it| (it, graph.add_node(it)));
+        let nodes: BTreeMap<_, _> = nodes.collect();
+        for (from, to) in self.pairs() {
+            if let (Some(from), Some(to)) = (nodes.get(from), nodes.get(to)) {
+                graph.update_edge(*from, *to, ());
+            }
+        }
+        graph
     }
 }
 

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use matih_model::{Address, Recorded, Resource, ResourceGraph};
-use petgraph::algo::{is_cyclic_directed, kosaraju_scc};
-use petgraph::graph::{DiGraph, NodeIndex};
 
 /// Who is linked to whom among some resources; links that lead out of them are left out.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +61,7 @@ impl<'a> Links<'a> {
     ) -> Option<Self> {
         let dependents = self.reversed();
         let mut turned = self.clone();
-        for late in self.0.keys().copied().filter(|it| late.contains(it)) {
+        for late in self.addresses().filter(|it| late.contains(it)) {
             let above = dependents.all_from([late]);
             let (gates, others): (BTreeSet<_>, BTreeSet<_>) =
                 above.into_iter().partition(|it| gates.contains(it));
@@ -94,50 +92,24 @@ impl<'a> Links<'a> {
         found
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&'a Address, &'a Address)> {
+    /// All resources.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &'a Address> {
+        self.0.keys().copied()
+    }
+
+    /// Each link, from and to.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'a Address, &'a Address)> {
         self.0
             .iter()
             .flat_map(|(from, to)| to.iter().map(|to| (*from, *to)))
     }
 
-    /// All resources, each after all that it is linked to; those of a circle side by side.
-    pub(crate) fn sorted(&self) -> Vec<&'a Address> {
-        let graph = self.graph();
-        let circles = kosaraju_scc(&graph).into_iter().flat_map(|mut members| {
-            members.sort_unstable();
-            members
-        });
-        circles
-            .filter_map(|node| graph.node_weight(node).copied())
-            .collect()
-    }
-
-    /// Whether no link leads back to where it came from.
-    pub(super) fn is_sound(&self) -> bool {
-        !is_cyclic_directed(&self.graph())
-    }
-
-    fn graph(&self) -> DiGraph<&'a Address, ()> {
-        let mut graph = DiGraph::new();
-        let nodes: BTreeMap<_, _> = self
-            .0
-            .keys()
-            .map(|address| (*address, graph.add_node(*address)))
-            .collect();
-        for (from, to) in self.pairs() {
-            if let (Some(from), Some(to)) = (nodes.get(from), nodes.get(to)) {
-                graph.update_edge(*from, *to, ());
-            }
-        }
-        graph
-    }
-
     /// The nearest nodes from `address` on: over resources that have no node, not over others.
-    pub(super) fn nearest(
+    pub(super) fn nearest<N: Copy + Ord>(
         &self,
         address: &Address,
-        nodes: &BTreeMap<&Address, NodeIndex>,
-    ) -> BTreeSet<NodeIndex> {
+        nodes: &BTreeMap<&Address, N>,
+    ) -> BTreeSet<N> {
         let mut found = BTreeSet::new();
         let mut seen = BTreeSet::from([address]);
         let mut open: Vec<&Address> = self.of(address).to_vec();
