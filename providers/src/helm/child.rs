@@ -3,16 +3,21 @@
 //!
 //! Values go in by standard input and nothing secret stands on the command line. A helm that
 //! changes something outlives a matih that is killed, since half an upgrade is worse than a whole
-//! one; where only the call is given up, helm is asked to stop, and leaves its release marked as
+//! one; so all that it reads is there before it starts. Where only the call is given up, helm is asked to stop, and leaves its release marked as
 //! failed.
 
 use std::ffi::OsString;
+#[cfg(target_os = "linux")]
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use futures_util::future::join;
 use matih_model::{ErrorKind, ProviderError};
+#[cfg(target_os = "linux")]
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
@@ -178,14 +183,20 @@ impl Helm {
         let (out, err) = turn.streams()?;
         let mut command = self.command(Some(access));
         command.args(arguments).stdout(out).stderr(err);
-        command.stdin(input.as_ref().map_or_else(Stdio::null, |_| Stdio::piped()));
+        let unreadable = |error| unstartable(&self.binary.path, &error);
+        command.stdin(
+            input
+                .as_deref()
+                .map_or(Ok(Stdio::null()), whole)
+                .map_err(unreadable)?,
+        );
         let child = command.spawn();
         // Drops our copies of the streams: from here on the lock is the child's and the turn's.
         drop(command);
         let child = child.map_err(|error| unstartable(&self.binary.path, &error))?;
         let mut running = Running(Some(child));
         let ended = tokio::select! {
-            status = running.feed_and_wait(input) => Ok(status),
+            status = running.wait() => Ok(status),
             why = in_vain => Err(why),
             () = tokio::time::sleep(patience) => Err(late(what, patience)),
         };
@@ -221,19 +232,26 @@ impl Access {
     }
 }
 
+/// All of an input, before anybody reads it: a helm that is fed by a matih which is killed reads a
+/// part of its values, or none, and upgrades to that. It has no name, and goes with its last reader.
+fn whole(input: &[u8]) -> std::io::Result<Stdio> {
+    #[cfg(target_os = "linux")]
+    let mut file = File::from(memfd_create("values", MemfdFlags::CLOEXEC)?);
+    #[cfg(not(target_os = "linux"))]
+    let mut file = tempfile::tempfile()?;
+    file.write_all(input)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
 /// A helm at work. Dropped before its end, it is asked to stop and not waited for.
 struct Running(Option<Child>);
 
 impl Running {
-    async fn feed_and_wait(&mut self, input: Option<Vec<u8>>) -> std::io::Result<ExitStatus> {
+    async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         let Some(child) = &mut self.0 else {
             return Err(std::io::ErrorKind::NotFound.into());
         };
-        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-            // Who ends before it has read all has more to say in its own words.
-            let _all_read = stdin.write_all(&input).await;
-            let _closed = stdin.shutdown().await;
-        }
         let status = child.wait().await?;
         self.0 = None;
         Ok(status)
@@ -284,5 +302,48 @@ fn told(what: &str, status: ExitStatus, complaint: &str) -> ProviderError {
             ProviderError::new(ErrorKind::Unknown, text)
         }
         None => fault::of(what, complaint),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::Instant;
+
+    use super::super::binary::Version;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_helm_reads_is_there_before_it_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let helm = Helm {
+            binary: Binary {
+                path: "/bin/sh".into(),
+                version: Version(4, 0, 0),
+            },
+            folder: folder.path().to_owned(),
+            environment: Vec::new(),
+            registries: None,
+        };
+        let patience = Duration::from_secs(10);
+        let until = Instant::now() + patience;
+        let turn = Turn::take(folder.path(), "a", until).await.unwrap();
+        let read = folder.path().join("read");
+        // More than a pipe holds; and a pipe is fed while its reader is under way.
+        let input = vec![b'x'; 200_000];
+        let run = Run {
+            what: "reading",
+            access: &Access::default(),
+            arguments: &["-c", "[ -f /dev/stdin ] && cat > \"$0\""]
+                .map(OsString::from)
+                .into_iter()
+                .chain([read.clone().into_os_string()])
+                .collect::<Vec<_>>(),
+            input: Some(input.clone()),
+            patience,
+        };
+        helm.act(run, &turn, pending()).await.unwrap();
+        assert!(std::fs::read(&read).unwrap() == input, "it read otherwise");
     }
 }
