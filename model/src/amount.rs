@@ -33,7 +33,7 @@ impl Amount {
     }
 
     /// Reads a number with or without a suffix: `80`, `-1.5`, `500m`, `2e3`, `160Gi`.
-    pub fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let end = text
             .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '+' | '-')))
             .unwrap_or(text.len());

@@ -100,14 +100,16 @@ async fn all(
     store: &Store,
 ) -> Result<Vec<Seen>, Failure> {
     let named = tenants::all(context, store, &args.tenants)?;
-    let summaries = summaries(store, &named)?;
+    let mut summaries = summaries(store, &named)?;
     let tokens = store.tokens(&summaries).map_err(|error| of_state(&error))?;
     let mut differ = changed(installation, &tokens).await?;
     if args.unmarked {
         // What lies unmarked in an object is asked for by its record.
         differ.extend(tokens.keys().cloned());
     }
-    let heads = heads(store, differ)?;
+    let heads = heads(store, &differ)?;
+    // Taken down while it was looked at, a tenant has no record any more, and nothing is in sync.
+    summaries.retain(|it| !differ.contains(&it.tenant) || heads.contains_key(&it.tenant));
     let registry = installation.registry()?;
     let options = look();
     let observed = observe(registry, heads.values(), &options).await;
@@ -125,9 +127,13 @@ async fn all(
             .map(|it| &**it)
             .unwrap_or_default();
         let head = heads.get(&summary.tenant).cloned();
-        let report = match (&head, observed.get(&summary.tenant)) {
-            (Some(head), Some(seen)) => drift(head, seen, &installation.platform.catalog),
-            _ => as_applied(tokens),
+        let report = match &head {
+            Some(head) => {
+                let nothing = Default::default();
+                let seen = observed.get(&summary.tenant).unwrap_or(&nothing);
+                drift(head, seen, &installation.platform.catalog)
+            }
+            None => as_applied(tokens),
         };
         let mut unmanaged = strays.remove(&summary.tenant).unwrap_or_default();
         leave_recorded(&mut unmanaged, tokens);
@@ -151,15 +157,17 @@ fn summaries(store: &Store, named: &[TenantId]) -> Result<Vec<TenantSummary>, Fa
     Ok(named.filter(|it| it.head.is_some()).collect())
 }
 
+/// The records of those of these tenants that have one.
 fn heads(
     store: &Store,
-    tenants: BTreeSet<TenantId>,
+    tenants: &BTreeSet<TenantId>,
 ) -> Result<BTreeMap<TenantId, Arc<Snapshot>>, Failure> {
-    let head = |tenant: TenantId| match store.head(&tenant) {
-        Ok(head) => head.map(|head| Ok((tenant, head))),
-        Err(error) => Some(Err(of_state(&error))),
-    };
-    tenants.into_iter().filter_map(head).collect()
+    let mut heads = BTreeMap::new();
+    for tenant in tenants {
+        let head = store.head(tenant).map_err(|error| of_state(&error))?;
+        heads.extend(head.map(|head| (tenant.clone(), head)));
+    }
+    Ok(heads)
 }
 
 /// What is said of a tenant whose every object is in the very state that is recorded.

@@ -3,8 +3,8 @@
 //!
 //! Values go in by standard input and nothing secret stands on the command line. A helm that
 //! changes something outlives a matih that is killed, since half an upgrade is worse than a whole
-//! one; so all that it reads is there before it starts. Where only the call is given up, helm is asked to stop, and leaves its release marked as
-//! failed.
+//! one; so all that it reads is there before it starts. Where only the call is given up, helm is
+//! asked to stop, and leaves its release marked as failed.
 
 use std::ffi::OsString;
 #[cfg(target_os = "linux")]
@@ -181,19 +181,15 @@ impl Helm {
             patience,
         } = run;
         let (out, err) = turn.streams()?;
+        let fails = |error| unstartable(&self.binary.path, &error);
+        let input = input.as_deref().map_or(Ok(Stdio::null()), whole);
         let mut command = self.command(Some(access));
         command.args(arguments).stdout(out).stderr(err);
-        let unreadable = |error| unstartable(&self.binary.path, &error);
-        command.stdin(
-            input
-                .as_deref()
-                .map_or(Ok(Stdio::null()), whole)
-                .map_err(unreadable)?,
-        );
+        command.stdin(input.map_err(fails)?);
         let child = command.spawn();
         // Drops our copies of the streams: from here on the lock is the child's and the turn's.
         drop(command);
-        let child = child.map_err(|error| unstartable(&self.binary.path, &error))?;
+        let child = child.map_err(fails)?;
         let mut running = Running(Some(child));
         let ended = tokio::select! {
             status = running.wait() => Ok(status),
